@@ -1,0 +1,101 @@
+"""mmcore: multimodal learning as composition. Which encoder, when to fuse, how, and why the model decided so.
+
+Names are imported when they are first used, so that `import mmcore` is light: no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "mmcore.errors": (
+        "ComponentError", "CompositionError", "DataError", "InputError", "MissingDependency", "MMCoreError",
+        "OptionError", "RunError", "UserError",
+    ),
+    "mmcore.options": ("ComponentConfig", "ComponentRef", "Field", "NoOptions", "Options"),
+    "mmcore.declarations": (
+        "API_VERSION", "Dataset", "Description", "Encoder", "Explainer", "FusionMethod", "FusionStrategy",
+        "InputSpec", "ModalityKind", "Resources", "Weights",
+    ),
+    "mmcore.hookspecs": ("hookimpl",),
+    "mmcore.data.kind": ("Budget", "CapabilityMissing", "Kind", "Players"),
+    "mmcore.data.source": ("DataSource", "ModalityField"),
+    "mmcore.data.batch": ("Batch",),
+    "mmcore.data.tables": ("read_table",),
+    "mmcore.tasks": ("MultiLabel", "Regression", "SingleLabel", "Task"),
+    "mmcore.model.representation": ("Output", "Representation"),
+    "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
+    "mmcore.model.encoder_bank": ("EncoderBank",),
+    "mmcore.model.composition": ("compose",),
+    "mmcore.attribution.game": ("Game",),
+    "mmcore.attribution.explanation": ("Explanation",),
+    "mmcore.experiment.specification": ("Experiment",),
+    "mmcore.experiment.fitted": ("FittedModel", "load"),
+    "mmcore.experiment.quick": ("fit",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME, "__version__"])  # pyright: ignore
+
+if TYPE_CHECKING:
+    from mmcore.attribution.explanation import Explanation as Explanation
+    from mmcore.attribution.game import Game as Game
+    from mmcore.data.batch import Batch as Batch
+    from mmcore.data.kind import Budget as Budget
+    from mmcore.data.kind import CapabilityMissing as CapabilityMissing
+    from mmcore.data.kind import Kind as Kind
+    from mmcore.data.kind import Players as Players
+    from mmcore.data.source import DataSource as DataSource
+    from mmcore.data.source import ModalityField as ModalityField
+    from mmcore.data.tables import read_table as read_table
+    from mmcore.declarations import API_VERSION as API_VERSION
+    from mmcore.declarations import Dataset as Dataset
+    from mmcore.declarations import Description as Description
+    from mmcore.declarations import Encoder as Encoder
+    from mmcore.declarations import Explainer as Explainer
+    from mmcore.declarations import FusionMethod as FusionMethod
+    from mmcore.declarations import FusionStrategy as FusionStrategy
+    from mmcore.declarations import InputSpec as InputSpec
+    from mmcore.declarations import ModalityKind as ModalityKind
+    from mmcore.declarations import Resources as Resources
+    from mmcore.declarations import Weights as Weights
+    from mmcore.errors import ComponentError as ComponentError
+    from mmcore.errors import CompositionError as CompositionError
+    from mmcore.errors import DataError as DataError
+    from mmcore.errors import InputError as InputError
+    from mmcore.errors import MissingDependency as MissingDependency
+    from mmcore.errors import MMCoreError as MMCoreError
+    from mmcore.errors import OptionError as OptionError
+    from mmcore.errors import RunError as RunError
+    from mmcore.errors import UserError as UserError
+    from mmcore.experiment.fitted import FittedModel as FittedModel
+    from mmcore.experiment.fitted import load as load
+    from mmcore.experiment.quick import fit as fit
+    from mmcore.experiment.specification import Experiment as Experiment
+    from mmcore.hookspecs import hookimpl as hookimpl
+    from mmcore.model.composition import compose as compose
+    from mmcore.model.encoder_bank import EncoderBank as EncoderBank
+    from mmcore.model.fusion_model import FusionModel as FusionModel
+    from mmcore.model.fusion_model import MethodFactory as MethodFactory
+    from mmcore.model.representation import Output as Output
+    from mmcore.model.representation import Representation as Representation
+    from mmcore.options import ComponentConfig as ComponentConfig
+    from mmcore.options import ComponentRef as ComponentRef
+    from mmcore.options import Field as Field
+    from mmcore.options import NoOptions as NoOptions
+    from mmcore.options import Options as Options
+    from mmcore.tasks import MultiLabel as MultiLabel
+    from mmcore.tasks import Regression as Regression
+    from mmcore.tasks import SingleLabel as SingleLabel
+    from mmcore.tasks import Task as Task
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'mmcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

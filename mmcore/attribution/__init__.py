@@ -1,0 +1,1 @@
+"""Why: games, explanations, and what they share."""

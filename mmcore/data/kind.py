@@ -1,0 +1,116 @@
+"""The contract of a modality kind: everything that depends on the kind, and nothing else does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmcore.declarations import Description, InputSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from torch import Tensor, nn
+
+    Inputs = dict[str, Tensor]
+    """Named tensors of one modality: prepared for one row (no batch dimension), or collated (batch first)."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much one value may cost to read; beyond it, reading is refused with InputError("too large", …)."""
+
+    bytes: int = 256 * 2**20
+    pixels: int = 100_000_000
+    characters: int = 1_000_000
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Players:
+    """A partition of one prepared sample into the parts that an explanation gives values to.
+
+    `labels` names each player for a person ("row 2, column 0", "trail"). `cells` is what `mask` and `render` of the
+    kind need to find them again. `grid` is (rows, columns) for players on a grid.
+    """
+
+    labels: tuple[str, ...]
+    cells: Any = None
+    grid: tuple[int, ...] | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Kind(ABC):
+    """How samples of one kind are read, described, prepared, batched, partitioned, masked and shown.
+
+    The way of a sample: a cell of a row → `decode` → `prepare` for an encoder's input spec → `collate` → inputs.
+    A sample is whatever `decode` returns (a PIL image, a str, a dict of columns): canonical for the kind.
+    """
+
+    @abstractmethod
+    def decode(self, value: Any, *, root: Path, budget: Budget) -> Any:
+        """The canonical sample for a cell's value (a path relative to `root`, bytes, or the value itself).
+
+        Raises:
+            InputError: the value can't be read, is damaged, of a wrong type or over the budget.
+        """
+
+    def is_missing(self, value: Any) -> bool:
+        """Whether a cell's value means that this modality is absent from its row (None, NaN, an empty text)."""
+        return value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+
+    @abstractmethod
+    def describe(self, samples: Iterable[Any]) -> Description:
+        """What the training rows look like; `samples` yields decoded samples, and may be read only once."""
+
+    @abstractmethod
+    def prepare(self, sample: Any, spec: InputSpec) -> Inputs:
+        """Tensors of one sample, as the encoder's input spec asks; no batch dimension. Deterministic."""
+
+    @abstractmethod
+    def blank(self, spec: InputSpec, description: Description) -> Inputs:
+        """What stands in a batch where the modality is absent; finite, and prepared as `prepare` does."""
+
+    def collate(self, prepared: Sequence[Inputs]) -> Inputs:
+        """Prepared samples as one batch; by custom stacked. Kinds of varying length pad here."""
+        import torch
+
+        return {name: torch.stack([inputs[name] for inputs in prepared]) for name in prepared[0]}
+
+    @abstractmethod
+    def players(self, sample: Any, inputs: Inputs, spec: InputSpec, *, granularity: str | int = "auto") -> Players:
+        """The partition of one prepared sample. `granularity` is one of the kind's words, or a size (a grid's side)."""
+
+    @abstractmethod
+    def mask(self, inputs: Inputs, players: Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
+        """Many masked copies at once: `keep (K, n_players)` bool → inputs with K rows, absent players at `baseline`.
+
+        A row that keeps all players equals the sample; masking a player changes only its own cells.
+        """
+
+    @abstractmethod
+    def render(self, axes: Axes, sample: Any, players: Players | None = None, values: np.ndarray | None = None) -> None:
+        """Draw the sample on matplotlib axes, with its players' values where given (positive and negative told apart)."""
+
+    def stem(self, spec: InputSpec, description: Description, dim: int) -> nn.Module:
+        """A light embedding for early fusion: inputs → Representation with `tokens (B, L, dim)`."""
+        raise CapabilityMissing(f"{type(self).__name__} has no stem, so it can't take part in a joint transformer")
+
+    def augment(self, sample: Any, generator: np.random.Generator) -> Any:
+        """A randomly changed copy of a sample, for training."""
+        raise CapabilityMissing(f"{type(self).__name__} has no augmentation")
+
+    @property
+    def primary(self) -> str:
+        """The tensor that a plain torch module, one that knows nothing of mmcore, is called with."""
+        return "values"
+
+
+class CapabilityMissing(NotImplementedError):
+    """An optional part of a kind that it does not bring; the composition turns it into a reason."""

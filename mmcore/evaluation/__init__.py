@@ -1,0 +1,1 @@
+"""From logits to figures: inference over a split, metrics, the gain of fusion."""

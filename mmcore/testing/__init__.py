@@ -1,0 +1,1 @@
+"""The conformance kit: plain checks for anyone's plugin."""

@@ -1,0 +1,1 @@
+"""From batches to trained weights: the training options and the loop on transformers.Trainer."""
