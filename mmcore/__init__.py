@@ -11,8 +11,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "mmcore.errors": (
         "ComponentError", "CompositionError", "DataError", "InputError", "MissingDependency", "MMCoreError",
-        "OptionError", "RunError", "UserError",
+        "OptionError", "RunError", "UserError", "did_you_mean",
     ),
+    "mmcore.files": ("cache_folder", "sha256", "writing"),
     "mmcore.options": ("ComponentConfig", "ComponentRef", "Field", "NoOptions", "Options"),
     "mmcore.declarations": (
         "API_VERSION", "Dataset", "Description", "Encoder", "Explainer", "FusionMethod", "FusionStrategy",
@@ -22,7 +23,7 @@ _HOMES = {
     "mmcore.data.kind": ("Budget", "CapabilityMissing", "Kind", "Players"),
     "mmcore.data.source": ("DataSource", "ModalityField"),
     "mmcore.data.batch": ("Batch",),
-    "mmcore.data.tables": ("read_table",),
+    "mmcore.data.tables": ("read_table", "table_columns", "table_root"),
     "mmcore.tasks": ("MultiLabel", "Regression", "SingleLabel", "Task"),
     "mmcore.model.representation": ("Output", "Representation"),
     "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from mmcore.data.source import DataSource as DataSource
     from mmcore.data.source import ModalityField as ModalityField
     from mmcore.data.tables import read_table as read_table
+    from mmcore.data.tables import table_columns as table_columns
+    from mmcore.data.tables import table_root as table_root
     from mmcore.declarations import API_VERSION as API_VERSION
     from mmcore.declarations import Dataset as Dataset
     from mmcore.declarations import Description as Description
@@ -69,10 +72,14 @@ if TYPE_CHECKING:
     from mmcore.errors import OptionError as OptionError
     from mmcore.errors import RunError as RunError
     from mmcore.errors import UserError as UserError
+    from mmcore.errors import did_you_mean as did_you_mean
     from mmcore.experiment.fitted import FittedModel as FittedModel
     from mmcore.experiment.fitted import load as load
     from mmcore.experiment.quick import fit as fit
     from mmcore.experiment.specification import Experiment as Experiment
+    from mmcore.files import cache_folder as cache_folder
+    from mmcore.files import sha256 as sha256
+    from mmcore.files import writing as writing
     from mmcore.hookspecs import hookimpl as hookimpl
     from mmcore.model.composition import compose as compose
     from mmcore.model.encoder_bank import EncoderBank as EncoderBank

@@ -94,6 +94,8 @@ class ModalityKind(Component):
     """A kind of input. `build()` returns a `mmcore.Kind`, which owns everything that depends on the kind.
 
     `guess(column name, values)` says how well a table's column looks like this kind, from 0 (not at all) to 1.
+    `examples(folder, count)` gives `count` readable cell values, not all alike, as they would stand in a table: files
+    are written into `folder` and named relative to it. The conformance checks and `mmcore new plugin` use them.
     """
 
     type = "modality-kind"
@@ -101,6 +103,7 @@ class ModalityKind(Component):
     description: type[Description]
     input_spec: type[InputSpec]
     guess: Callable[[str, list[Any]], float] | None = None
+    examples: Callable[[Path, int], list[Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,8 @@ class Dataset(Component):
     `modalities(options)` maps each modality to its kind without reading the data; `check(options)`, if given, raises
     OptionError for what can be seen to be wrong without loading everything (a file or a column that is not there).
     `simulate(folder, rows, seed)`, if given, writes a simulated data set in the real layout.
+    `example(folder)`, if given, writes a small data set into `folder` and returns the options that read it, for the
+    conformance checks of a data set whose `tiny` options can't point at anything.
     """
 
     type = "dataset"
@@ -168,6 +173,7 @@ class Dataset(Component):
     modalities: Callable[[Any], Mapping[str, str]]
     check: Callable[[Any], None] | None = None
     simulate: Callable[..., None] | None = None
+    example: Callable[[Path], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

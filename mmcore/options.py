@@ -53,7 +53,8 @@ class ComponentConfig(BaseModel):
     def _from_short_form(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, Mapping) and not (set(value) <= {"name", "options"} and isinstance(value.get("options"), Mapping)):
+        written_out = isinstance(value, Mapping) and set(value) <= {"name", "options"}
+        if isinstance(value, Mapping) and not (written_out and isinstance(value.get("options"), Mapping)):
             return {"name": value.get("name"), "options": {key: item for key, item in value.items() if key != "name"}}
         return value
 

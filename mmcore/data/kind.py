@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmcore.declarations import Description, InputSpec
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
     import numpy as np
     from matplotlib.axes import Axes
     from torch import Tensor, nn
+
+    from mmcore.declarations import Description, InputSpec
 
     Inputs = dict[str, Tensor]
     """Named tensors of one modality: prepared for one row (no batch dimension), or collated (batch first)."""
@@ -63,7 +64,11 @@ class Kind(ABC):
 
     def is_missing(self, value: Any) -> bool:
         """Whether a cell's value means that this modality is absent from its row (None, NaN, an empty text)."""
-        return value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+        return (
+            value is None
+            or (isinstance(value, float) and value != value)
+            or (isinstance(value, str) and not value.strip())
+        )
 
     @abstractmethod
     def describe(self, samples: Iterable[Any]) -> Description:
@@ -96,7 +101,7 @@ class Kind(ABC):
 
     @abstractmethod
     def render(self, axes: Axes, sample: Any, players: Players | None = None, values: np.ndarray | None = None) -> None:
-        """Draw the sample on matplotlib axes, with its players' values where given (positive and negative told apart)."""
+        """Draw the sample on matplotlib axes, with its players' values where given: positive and negative told apart."""
 
     def stem(self, spec: InputSpec, description: Description, dim: int) -> nn.Module:
         """A light embedding for early fusion: inputs → Representation with `tokens (B, L, dim)`."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import datasets
 
 
@@ -60,3 +61,5 @@ class DataSource:
     notice: str = ""
     problems: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     """Row number → {column: reason} for rows that the reader itself found broken."""
+    broken_limit: float = 0.05
+    """The share of rows that may be unusable (broken, empty, without a target) before the data set is refused."""
