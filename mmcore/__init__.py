@@ -19,7 +19,7 @@ _HOMES = {
         "API_VERSION", "Dataset", "Description", "Encoder", "Explainer", "FusionMethod", "FusionStrategy",
         "InputSpec", "ModalityKind", "Resources", "Weights",
     ),
-    "mmcore.hookspecs": ("hookimpl",),
+    "mmcore.hookspecs": ("Command", "hookimpl"),
     "mmcore.data.kind": ("Budget", "CapabilityMissing", "Kind", "Players"),
     "mmcore.data.source": ("DataSource", "ModalityField"),
     "mmcore.data.batch": ("Batch",),
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from mmcore.files import cache_folder as cache_folder
     from mmcore.files import sha256 as sha256
     from mmcore.files import writing as writing
+    from mmcore.hookspecs import Command as Command
     from mmcore.hookspecs import hookimpl as hookimpl
     from mmcore.model.composition import compose as compose
     from mmcore.model.encoder_bank import EncoderBank as EncoderBank

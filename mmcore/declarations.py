@@ -94,6 +94,7 @@ class ModalityKind(Component):
     """A kind of input. `build()` returns a `mmcore.Kind`, which owns everything that depends on the kind.
 
     `guess(column name, values)` says how well a table's column looks like this kind, from 0 (not at all) to 1.
+    `joins_columns` says that all columns which look like this kind make up one modality (the numbers of a table).
     `examples(folder, count)` gives `count` readable cell values, not all alike, as they would stand in a table: files
     are written into `folder` and named relative to it. The conformance checks and `mmcore new plugin` use them.
     """
@@ -103,6 +104,7 @@ class ModalityKind(Component):
     description: type[Description]
     input_spec: type[InputSpec]
     guess: Callable[[str, list[Any]], float] | None = None
+    joins_columns: bool = False
     examples: Callable[[Path, int], list[Any]] | None = None
 
 
@@ -166,6 +168,8 @@ class Dataset(Component):
     `simulate(folder, rows, seed)`, if given, writes a simulated data set in the real layout.
     `example(folder)`, if given, writes a small data set into `folder` and returns the options that read it, for the
     conformance checks of a data set whose `tiny` options can't point at anything.
+    `for_table(path, modalities, target, row_id=None, root=None)`, if given, returns the options that read a user's
+    table: `modalities` maps names to `ModalityField`s. `mmcore.fit` and `mmcore new experiment` use it.
     """
 
     type = "dataset"
@@ -174,6 +178,7 @@ class Dataset(Component):
     check: Callable[[Any], None] | None = None
     simulate: Callable[..., None] | None = None
     example: Callable[[Path], Mapping[str, Any]] | None = None
+    for_table: Callable[..., Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

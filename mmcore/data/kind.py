@@ -101,7 +101,7 @@ class Kind(ABC):
 
     @abstractmethod
     def render(self, axes: Axes, sample: Any, players: Players | None = None, values: np.ndarray | None = None) -> None:
-        """Draw the sample on matplotlib axes, with its players' values where given: positive and negative told apart."""
+        """Draw the sample on matplotlib axes, with its players' values where given, by their signs."""
 
     def stem(self, spec: InputSpec, description: Description, dim: int) -> nn.Module:
         """A light embedding for early fusion: inputs → Representation with `tokens (B, L, dim)`."""
