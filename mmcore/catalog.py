@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from mmcore.declarations import Component, Encoder, ModalityKind, Resources
 from mmcore.errors import ComponentError, MissingDependency, MMCoreError, OptionError, did_you_mean
+from mmcore.mistakes import option_problems
 from mmcore.options import ComponentConfig, ComponentRef, ComponentType, Options
 from mmcore.plugins import PluginRecord, Plugins, discover
 
@@ -149,7 +150,9 @@ class Catalog:
             return [error]
         return self._options(declaration, chosen, path)[1]
 
-    def build(self, declaration: Component, options: Options, *arguments: Any, resources: Resources | None = None) -> Any:
+    def build(
+        self, declaration: Component, options: Options, *arguments: Any, resources: Resources | None = None
+    ) -> Any:
         """Make the component.
 
         Args:
@@ -192,8 +195,6 @@ class Catalog:
     def _options(
         self, declaration: Component, chosen: ComponentConfig, path: KeyPath
     ) -> tuple[Options | None, list[OptionError]]:
-        from mmcore.experiment.mistakes import option_problems
-
         problems = option_problems(declaration.options, chosen.options, path=path)
         if problems:
             return None, problems

@@ -5,6 +5,7 @@ A declaration is data. Nothing heavy (torch, timm, transformers …) is imported
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ class Component:
     name: str
     summary: str
     build: Callable[..., Any]
-    options: type[Options] = NoOptions
+    options: builtins.type[Options] = NoOptions
     reference: str = ""
     licence: str = ""
     requires: tuple[str, ...] = ()
@@ -101,8 +102,8 @@ class ModalityKind(Component):
 
     type = "modality-kind"
 
-    description: type[Description]
-    input_spec: type[InputSpec]
+    description: builtins.type[Description]
+    input_spec: builtins.type[InputSpec]
     guess: Callable[[str, list[Any]], float] | None = None
     joins_columns: bool = False
     examples: Callable[[Path, int], list[Any]] | None = None

@@ -235,6 +235,7 @@ def _admit(record: PluginRecord, hook: str, item: Any) -> None:
     if isinstance(item, Command):
         record.commands.append(item)
         return
+    assert isinstance(item, Component)
     problem = declaration_problem(item)
     if problem is None and any(_identity(item) == _identity(other) for other in record.declarations):
         problem = "is declared twice; the first one is used"
@@ -287,12 +288,14 @@ class _Listener:
 
 
 def _listeners(record: PluginRecord) -> Iterator[Any]:
-    for name, function in vars(record.module).items() if record.module and record.enabled else ():
-        if name in HOOKS and name not in CONTRIBUTIONS and getattr(function, f"{PROJECT}_impl", None) is not None:
-            if _wrong_signature(name, function) is None:
-                listener = _Listener(name)
-                object.__setattr__(listener, name, function)
-                yield listener
+    if not record.module or not record.enabled:
+        return
+    for name, function in vars(record.module).items():
+        marked = getattr(function, f"{PROJECT}_impl", None) is not None
+        if name in HOOKS and name not in CONTRIBUTIONS and marked and _wrong_signature(name, function) is None:
+            listener = _Listener(name)
+            object.__setattr__(listener, name, function)
+            yield listener
 
 
 def _normal(name: str) -> str:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from mmcore.data.loading import batch_from_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mmcore.data.batch import Batch
     from mmcore.model.fusion_model import FusionModel
@@ -101,8 +101,13 @@ def infer(
                     progress(done, len(dataset))
     finally:
         model.to(home).train(training)
-    joined = _join(parts)
-    return Inference(modalities=tuple(model.modalities), **joined)
+    return Inference(modalities=tuple(model.modalities), **_join(parts))
+
+
+def join(parts: Sequence[Inference]) -> Inference:
+    """Inferences of one model over several lots of rows, one after the other."""
+    fields = [{name: value for name, value in vars(part).items() if name != "modalities"} for part in parts]
+    return Inference(modalities=parts[0].modalities, **_join(fields))
 
 
 def _run(model: FusionModel, batch: Batch) -> tuple[Output, Mapping[str, Representation]]:

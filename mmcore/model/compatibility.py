@@ -1,0 +1,83 @@
+"""Do the chosen components fit together? Found in declarations alone: nothing is built, torch is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmcore.errors import OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from mmcore.catalog import Catalog
+    from mmcore.declarations import FusionMethod, FusionStrategy
+    from mmcore.options import ComponentConfig
+
+
+def problems(
+    kinds: Mapping[str, str], encoders: Mapping[str, ComponentConfig], fusion: Any, catalog: Catalog
+) -> list[OptionError]:
+    """Reasons why these components can't make one model; empty when they can.
+
+    Args:
+        kinds: modality → kind, of the modalities that are used.
+        encoders: modality → encoder.
+        fusion: has `strategy` and `method` (ComponentConfig, or None); None where it is left out.
+    """
+    if fusion is None:
+        if len(kinds) < 2:
+            return []
+        return [
+            OptionError(
+                f"{len(kinds)} modalities ({', '.join(kinds)}) and no fusion",
+                path=("fusion",),
+                hint=f"Say when they are fused: strategy: {_names(catalog, 'fusion-strategy')}.",
+            )
+        ]
+    if len(kinds) < 2:
+        return [
+            OptionError(
+                "there is one modality, so there is nothing to fuse", path=("fusion",), hint="Leave `fusion` out."
+            )
+        ]
+    strategy: FusionStrategy = catalog.get("fusion-strategy", fusion.strategy.name)
+    name = fusion.method.name if fusion.method is not None else strategy.default_method
+    if name is None:
+        return [OptionError(f"strategy {strategy.name!r} needs a method", path=("fusion",))]
+    method: FusionMethod = catalog.get("fusion-method", name)
+    path = ("fusion", "method") if fusion.method is not None else ("fusion", "strategy")
+    return [*_level(strategy, method, path, catalog), *_count(method, len(kinds), path)]
+
+
+def _level(
+    strategy: FusionStrategy, method: FusionMethod, path: tuple[str, ...], catalog: Catalog
+) -> list[OptionError]:
+    if method.level in strategy.levels:
+        return []
+    fitting = [entry.name for entry in catalog.entries("fusion-method") if _level_of(entry) in strategy.levels]
+    return [
+        OptionError(
+            f"method {method.name!r} combines {_WORDS[method.level]}, strategy {strategy.name!r} "
+            f"{' or '.join(_WORDS[level] for level in strategy.levels)}",
+            path=path,
+            hint=f"Methods for {strategy.name}: {', '.join(fitting) or 'none is installed'}.",
+        )
+    ]
+
+
+def _count(method: FusionMethod, count: int, path: tuple[str, ...]) -> list[OptionError]:
+    low, high = method.min_modalities, method.max_modalities
+    if low <= count and (high is None or count <= high):
+        return []
+    allowed = f"exactly {low}" if low == high else f"{low} to {high}" if high else f"at least {low}"
+    return [OptionError(f"method {method.name!r} is for {allowed} modalities; there are {count}", path=path)]
+
+
+def _level_of(entry: Any) -> str:
+    return str(entry.declaration.level)
+
+
+def _names(catalog: Catalog, type_: Any) -> str:
+    return did_you_mean("", [entry.name for entry in catalog.entries(type_)]).removeprefix("Allowed: ").rstrip(".")
+
+
+_WORDS = {"input": "inputs", "representation": "representations", "decision": "decisions"}

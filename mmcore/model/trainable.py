@@ -1,0 +1,55 @@
+"""Which parameters of an encoder train: none, all, or those of its last blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmcore.errors import CompositionError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Trainable = Any
+"""`"none"`, `"all"` or `{"last": N}`."""
+
+
+def apply_trainable(module: nn.Module, trainable: Trainable, *, where: str) -> None:
+    """Let the asked-for parameters of an encoder require gradients, and no others.
+
+    Raises:
+        CompositionError: the encoder names no blocks, or fewer than asked for.
+    """
+    if trainable in ("none", "all"):
+        module.requires_grad_(trainable == "all")
+        return
+    if not (isinstance(trainable, Mapping) and set(trainable) == {"last"}):
+        raise CompositionError(f"trainable is {trainable!r}", where=where, hint="Allowed: none, all, or last: N.")
+    blocks = list(getattr(module, "blocks", ()))
+    wanted = int(trainable["last"])
+    if not blocks:
+        raise CompositionError(
+            "this encoder names no blocks, so its last ones can't be chosen", where=where, hint="Use none or all."
+        )
+    if wanted > len(blocks):
+        raise CompositionError(
+            f"trainable asks for the last {wanted} blocks; there are {len(blocks)}",
+            where=where,
+            hint=f"Allowed: 1 to {len(blocks)}, or all.",
+        )
+    module.requires_grad_(False)
+    for block in blocks[-wanted:]:
+        block.requires_grad_(True)
+
+
+def train_mode(module: nn.Module, *, mode: bool) -> None:
+    """Put what trains into training mode, and what does not into evaluation mode: no dropout, fixed statistics."""
+    module.train(mode)
+    if not mode:
+        return
+    for part in module.modules():
+        own = list(part.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            part.eval()
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        module.eval()

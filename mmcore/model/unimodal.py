@@ -1,0 +1,36 @@
+"""One modality alone: its encoder and a head. The baseline that fusion is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from mmcore.model.fusion_model import FusionModel
+from mmcore.model.representation import Output, Representation
+
+if TYPE_CHECKING:
+    from mmcore.data.batch import Batch
+    from mmcore.model.encoder_bank import EncoderBank
+    from mmcore.tasks import Task
+
+
+class UnimodalModel(FusionModel):
+    """Encoder, layer norm, head: what a fusion model does with one modality, without the fusion."""
+
+    def __init__(self, encoders: EncoderBank, task: Task):
+        super().__init__(encoders.modalities, encoders.specs, task)
+        (self._modality,) = encoders.modalities
+        self.encoders = encoders
+        self.norm = nn.LayerNorm(encoders.dims[self._modality])
+        self.head = task.build_head(encoders.dims[self._modality])
+
+    def encode(self, batch: Batch) -> dict[str, Representation]:
+        """The one modality, encoded."""
+        return self.encoders.encode(batch)
+
+    def fuse(self, representations: Mapping[str, Representation], present: Tensor) -> Output:
+        """Logits from the one representation."""
+        normed = self.norm(representations[self._modality].vector)
+        return Output(self.head(normed), representation=normed)
