@@ -74,6 +74,17 @@ class Kind(ABC):
     def describe(self, samples: Iterable[Any]) -> Description:
         """What the training rows look like; `samples` yields decoded samples, and may be read only once."""
 
+    def check(self, sample: Any, description: Description) -> None:
+        """Refuse a sample that does not fit what the training rows look like; by custom every sample fits.
+
+        Raises:
+            InputError: it does not; the row is then left out and counted, as one that can't be read.
+        """
+
+    def default_spec(self, description: Description) -> InputSpec:
+        """How samples are prepared for a module that does not say how it wants them."""
+        raise CapabilityMissing(f"{type(self).__name__} has no preparation of its own: the encoder must say how")
+
     @abstractmethod
     def prepare(self, sample: Any, spec: InputSpec) -> Inputs:
         """Tensors of one sample, as the encoder's input spec asks; no batch dimension. Deterministic."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,13 @@ STATE, MANIFEST, ASSETS = "model.safetensors", "model.json", "assets"
 
 
 def save_model(model: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write `model.safetensors`, `assets/<tower>/` and, last, `model.json` with the manifest and the state's hash."""
+    """Write `model.safetensors`, `assets/<tower>/` and, last, `model.json` with the manifest and their hashes.
+
+    A model that was in the folder is replaced. The same model and manifest give the same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder / ASSETS, ignore_errors=True)
     for bank in banks_in(model.modules()):
         for name, tower in bank.towers.items():
             save_assets = getattr(tower, "save_assets", None)
@@ -35,7 +41,9 @@ def save_model(model: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> N
     tensors, aliases = _unshared(model)
     with writing(folder / STATE) as temporary:
         save_file(tensors, temporary)
-    about = {"format_version": FORMAT_VERSION, "aliases": aliases, "sha256": {STATE: sha256(folder / STATE)}}
+    files = [folder / STATE, *sorted(path for path in (folder / ASSETS).rglob("*") if path.is_file())]
+    hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    about = {"format_version": FORMAT_VERSION, "aliases": aliases, "sha256": hashes}
     write_json(folder / MANIFEST, {**manifest, **about})
 
 
@@ -48,6 +56,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise RunError("there is no model here", where=str(folder))
     manifest: dict[str, Any] = read_json(folder / MANIFEST)
+    if not isinstance(manifest, dict):
+        raise RunError("is not the manifest of a model", where=str(folder / MANIFEST))
     if manifest.get("format_version") != FORMAT_VERSION:
         raise RunError(
             f"this model has format version {manifest.get('format_version')}; this mmcore reads {FORMAT_VERSION}",

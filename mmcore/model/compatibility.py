@@ -23,6 +23,28 @@ def problems(
         encoders: modality → encoder.
         fusion: has `strategy` and `method` (ComponentConfig, or None); None where it is left out.
     """
+    unusable = [
+        OptionError(
+            f"{name!r} can't be the name of a modality: modules are named after it, and torch does not allow that name",
+            path=("encoders", name),
+            hint=f"Call it {name.replace('.', '_')}_, for example.",
+        )
+        for name in kinds
+        if not usable_as_name(name)
+    ]
+    return [*unusable, *_fusion_problems(kinds, fusion, catalog)]
+
+
+def usable_as_name(name: str) -> bool:
+    """Whether torch modules can be named after a modality of this name.
+
+    >>> usable_as_name("photo"), usable_as_name("type"), usable_as_name("item.photo")
+    (True, False, False)
+    """
+    return bool(name) and "." not in name and not name.startswith("__") and name not in _TAKEN.split()
+
+
+def _fusion_problems(kinds: Mapping[str, str], fusion: Any, catalog: Catalog) -> list[OptionError]:
     if fusion is None:
         if len(kinds) < 2:
             return []
@@ -79,5 +101,17 @@ def _level_of(entry: Any) -> str:
 def _names(catalog: Catalog, type_: Any) -> str:
     return did_you_mean("", [entry.name for entry in catalog.entries(type_)]).removeprefix("Allowed: ").rstrip(".")
 
+
+_TAKEN = """
+T_destination add_module apply bfloat16 buffers call_super_init children clear compile copy cpu cuda double
+dump_patches eval extra_repr float forward fromkeys get get_buffer get_extra_state get_parameter get_submodule half
+ipu items keys load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+pop popitem register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule setdefault share_memory state_dict to
+to_empty train training type update values xpu zero_grad
+"""
+"""Attributes of torch's ModuleDict and ParameterDict, written out because torch is too heavy to ask."""
 
 _WORDS = {"input": "inputs", "representation": "representations", "decision": "decisions"}

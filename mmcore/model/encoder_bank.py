@@ -65,6 +65,7 @@ class EncoderBank(nn.Module):
         self.towers = nn.ModuleDict()
         for name, slot in slots.items():
             tower = self.tower_of[name]
+            _refuse_as_name_of_a_module(name, tower)
             if tower in self.towers:
                 if self.towers[tower] is not slot.module:
                     raise CompositionError(f"modality {name!r} shares {tower!r}, but brings a module of its own")
@@ -112,7 +113,9 @@ class EncoderBank(nn.Module):
             seen.add(self.tower_of[name])
             parameters = [parameter for parameter in self.tower(name).parameters() if parameter.requires_grad]
             if parameters:
-                groups.append({"params": parameters, "lr": slot.learning_rate or default_lr})
+                groups.append(
+                    {"params": parameters, "lr": default_lr if slot.learning_rate is None else slot.learning_rate}
+                )
         return groups
 
     def train(self, mode: bool = True) -> Self:
@@ -130,8 +133,7 @@ class EncoderBank(nn.Module):
             return self._call(name, inputs, len(present))
         rows = present.nonzero()[:, 0]
         if not len(rows):
-            like = next(self.tower(name).parameters(), torch.zeros(()))
-            return Representation(like.new_zeros(len(present), self.dims[name], dtype=torch.float32))
+            return Representation(torch.zeros(len(present), self.dims[name], device=present.device))
         some = self._call(name, {key: tensor[rows] for key, tensor in inputs.items()}, len(rows))
         return _spread(some, rows, len(present))
 
@@ -168,6 +170,16 @@ def _spread(some: Representation, rows: Tensor, count: int) -> Representation:
     vector = place(some.vector)
     assert vector is not None
     return Representation(vector, place(some.tokens), place(some.mask))
+
+
+def _refuse_as_name_of_a_module(*names: str) -> None:
+    for name in names:
+        if not name or "." in name or hasattr(nn.ModuleDict(), name) or hasattr(nn.ParameterDict(), name):
+            raise CompositionError(
+                f"{name!r} can't be the name of a modality or a tower: modules are named after it, and torch does not "
+                "allow that name",
+                hint=f"Call it {name.replace('.', '_')}_, for example." if name else None,
+            )
 
 
 def _promised(slot: EncoderSlot, what: str, modality: str) -> Any:

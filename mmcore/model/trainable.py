@@ -25,8 +25,11 @@ def apply_trainable(module: nn.Module, trainable: Trainable, *, where: str) -> N
         return
     if not (isinstance(trainable, Mapping) and set(trainable) == {"last"}):
         raise CompositionError(f"trainable is {trainable!r}", where=where, hint="Allowed: none, all, or last: N.")
-    blocks = list(getattr(module, "blocks", ()))
-    wanted = int(trainable["last"])
+    blocks, wanted = list(getattr(module, "blocks", ())), trainable["last"]
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        raise CompositionError(
+            f"trainable asks for the last {wanted!r} blocks", where=where, hint="Allowed: 1 or more."
+        )
     if not blocks:
         raise CompositionError(
             "this encoder names no blocks, so its last ones can't be chosen", where=where, hint="Use none or all."

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 
 class UnimodalModel(FusionModel):
-    """Encoder, layer norm, head: what a fusion model does with one modality, without the fusion."""
+    """Encoder, layer norm, dropout, head: what a fusion model does with one modality, without the fusion.
 
-    def __init__(self, encoders: EncoderBank, task: Task):
+    Args:
+        encoders: of one modality.
+        task: holds the head.
+        dropout: of the normalised representation, in training.
+    """
+
+    def __init__(self, encoders: EncoderBank, task: Task, dropout: float = 0.2):
         super().__init__(encoders.modalities, encoders.specs, task)
         (self._modality,) = encoders.modalities
         self.encoders = encoders
         self.norm = nn.LayerNorm(encoders.dims[self._modality])
+        self.dropout = nn.Dropout(dropout)
         self.head = task.build_head(encoders.dims[self._modality])
 
     def encode(self, batch: Batch) -> dict[str, Representation]:
@@ -32,5 +39,6 @@ class UnimodalModel(FusionModel):
 
     def fuse(self, representations: Mapping[str, Representation], present: Tensor) -> Output:
         """Logits from the one representation."""
-        normed = self.norm(representations[self._modality].vector)
+        vector = representations[self._modality].only(present[:, 0]).vector
+        normed = self.dropout(self.norm(vector))
         return Output(self.head(normed), representation=normed)

@@ -74,7 +74,7 @@ def masks_a_players_own_cells_only(bench: KindBench) -> None:
         for name, changed in cells.items():
             shared = changed.sum(0) > 1
             claim(not bool(shared.any()), f"{int(shared.sum())} cells of {name!r} belong to more than one player")
-        moved = torch.stack([changed.flatten(1).any(1) for changed in cells.values()]).any(0)
+        moved = torch.stack([changed.reshape(len(changed), -1).any(1) for changed in cells.values()]).any(0)
         floating = noisy[bench.kind.primary].is_floating_point()
         idle = [players.labels[int(looked_at[index])] for index in torch.nonzero(~moved).flatten().tolist()]
         claim(bool(moved.any()), "masking a player changes nothing")

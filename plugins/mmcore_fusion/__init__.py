@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class IntermediateOptions(mmcore.Options):
-    """What happens to representations before they are fused."""
+class LateOptions(mmcore.Options):
+    """What happens to each modality's representation before anything reads it."""
 
     normalise: bool = mmcore.Field(True, description="layer norm over each modality's representation")
     dropout: float = mmcore.Field(0.2, ge=0, lt=1, description="of the normalised representations, in training")
+
+
+class IntermediateOptions(LateOptions):
+    """What happens to representations before they are fused."""
+
     modality_dropout: float = mmcore.Field(
         0.0, ge=0, lt=1, description="share of present modalities left out per row in training; never all of a row's"
     )
@@ -52,7 +57,7 @@ def build_intermediate(
 
 
 def build_late(
-    options: mmcore.NoOptions,
+    options: LateOptions,
     descriptions: Mapping[str, mmcore.Description],
     encoders: mmcore.EncoderBank,
     method: mmcore.MethodFactory,
@@ -61,7 +66,7 @@ def build_late(
     """Encode each modality, a head for each, fuse the decisions."""
     from mmcore_fusion.late import Late
 
-    return Late(encoders, method, task)
+    return Late(options, encoders, method, task)
 
 
 def build_multconcat(options: MultConcatOptions, widths: Mapping[str, int], task: mmcore.Task) -> nn.Module:
@@ -100,6 +105,7 @@ def mmcore_fusion_strategies() -> Iterator[mmcore.FusionStrategy]:
     yield mmcore.FusionStrategy(
         name="late",
         summary="An encoder, a head and a loss per modality; the decisions are fused",
+        options=LateOptions,
         build=build_late,
         levels=("decision",),
         default_method="soft_voting",

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Intermediate(mmcore.FusionModel):
-    """Encoders, a layer norm per modality, a fusion method, a head.
+    """Encoders, layer norm and dropout per modality, a fusion method, a head.
 
     With a learned placeholder, an absent modality is that vector, and the method sees it as present. Without one, the
-    method is told who is absent. In training, `modality_dropout` makes present modalities absent row by row.
+    method is told who is absent. In training, `modality_dropout` makes present modalities absent row by row. Where the
+    method reads tokens, an encoder that has none gives one: its vector.
     """
 
     def __init__(
@@ -69,6 +70,9 @@ class Intermediate(mmcore.FusionModel):
             vector = torch.where(here[:, None], vector, stand_in)
             if tokens is not None:
                 tokens = torch.where(here[:, None, None], tokens, stand_in)
+                mask = None if mask is None else mask | ~here[:, None]
+        if self.reads_tokens and tokens is None:
+            return mmcore.Representation(vector, vector[:, None])
         return mmcore.Representation(vector, tokens, mask)
 
 

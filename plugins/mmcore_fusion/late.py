@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 import mmcore
 
+if TYPE_CHECKING:
+    from mmcore_fusion import LateOptions
+
 
 class Late(mmcore.FusionModel):
-    """An encoder, a layer norm, a head and a loss per modality; a decision-level method over their logits.
+    """An encoder, layer norm, dropout, head and loss per modality; a decision-level method over their logits.
 
     A method with parameters of its own learns by the loss of the fused decision, which does not reach the modalities:
     each of them stays a model of its own.
     """
 
-    def __init__(self, encoders: mmcore.EncoderBank, method: mmcore.MethodFactory, task: mmcore.Task):
+    def __init__(
+        self, options: LateOptions, encoders: mmcore.EncoderBank, method: mmcore.MethodFactory, task: mmcore.Task
+    ):
         super().__init__(encoders.modalities, encoders.specs, task)
         self.encoders = encoders
-        self.norms = nn.ModuleDict({name: nn.LayerNorm(dim) for name, dim in encoders.dims.items()})
-        self.heads = nn.ModuleDict({name: task.build_head(dim) for name, dim in encoders.dims.items()})
+        dims = encoders.dims
+        self.norms = nn.ModuleDict(
+            {name: nn.LayerNorm(dim) if options.normalise else nn.Identity() for name, dim in dims.items()}
+        )
+        self.dropout = nn.Dropout(options.dropout)
+        self.heads = nn.ModuleDict({name: task.build_head(dim) for name, dim in dims.items()})
         self.method = method(dict.fromkeys(self.modalities, task.n_outputs))
         self.method_learns = any(parameter.requires_grad for parameter in self.method.parameters())
 
@@ -34,7 +44,8 @@ class Late(mmcore.FusionModel):
         decisions = {}
         for column, name in enumerate(self.modalities):
             here = present[:, column]
-            logits = self.heads[name](self.norms[name](representations[name].only(here).vector))
+            vector = self.dropout(self.norms[name](representations[name].only(here).vector))
+            logits = self.heads[name](vector)
             decisions[name] = torch.where(here[:, None], logits, 0.0)
         votes = {name: logits.detach() for name, logits in decisions.items()} if self.method_learns else decisions
         return mmcore.Output(self.method(votes, present), per_modality_logits=decisions)

@@ -1,0 +1,153 @@
+"""Encoder slots: from what was chosen for each modality to the module that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from mmcore.declarations import Description, Encoder, Resources
+from mmcore.errors import ComponentError, CompositionError
+from mmcore.model.encoder_bank import EncoderSlot
+from mmcore.model.trainable import Trainable
+from mmcore.options import ComponentConfig
+
+if TYPE_CHECKING:
+    from mmcore.catalog import Catalog
+
+Samples = Callable[[str], Iterable[Any]]
+"""Modality → decoded training samples, one at a time."""
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder reads a modality, and how the framework treats it.
+
+    Args:
+        config: a component of the catalogue, or a torch module.
+        trainable: "none", "all", {"last": N}; None: nothing of pretrained weights, everything else.
+        learning_rate: None for the training's own.
+        weights: "pretrained", "none" or a path; None: pretrained where the encoder has such weights.
+        share: encoders with one share name are one module.
+        augment: whether training samples are changed at random.
+    """
+
+    config: ComponentConfig | nn.Module
+    trainable: Trainable | None = None
+    learning_rate: float | None = None
+    weights: str | Path | None = None
+    share: str | None = None
+    augment: bool = False
+
+
+def build_slots(
+    encoders: Mapping[str, EncoderChoice],
+    kinds: Mapping[str, str],
+    descriptions: Mapping[str, Description],
+    samples: Samples | None,
+    assets: Path | None,
+    catalog: Catalog,
+) -> dict[str, EncoderSlot]:
+    """Build what each modality is read by; modalities that share an encoder get the same module.
+
+    Raises:
+        CompositionError: the parts do not fit together; the message is the reason.
+        ComponentError: a part broke its contract.
+    """
+    slots: dict[str, EncoderSlot] = {}
+    for tower, names in _towers(encoders, kinds).items():
+        first = encoders[names[0]]
+        slot = _slot(names[0], first, kinds[names[0]], descriptions[names[0]], assets and assets / tower, catalog)
+        adapt = getattr(slot.module, "adapt", None)
+        if samples is not None and assets is None and callable(adapt):
+            adapt(chain.from_iterable(samples(name) for name in names))
+        for name in names:
+            slots[name] = slot
+    return {name: slots[name] for name in encoders}
+
+
+def _towers(encoders: Mapping[str, EncoderChoice], kinds: Mapping[str, str]) -> dict[str, list[str]]:
+    """Tower → the modalities that go through it."""
+    towers: dict[str, list[str]] = {}
+    for name, choice in encoders.items():
+        towers.setdefault(choice.share or name, []).append(name)
+    for tower, names in towers.items():
+        first = names[0]
+        for name in names[1:]:
+            pair = f"modalities {first!r} and {name!r}"
+            if encoders[name].share != encoders[first].share:
+                raise CompositionError(
+                    f"{tower!r} is a modality that shares no encoder, and the `share` of another",
+                    hint="Give one of them another name.",
+                )
+            if kinds[name] != kinds[first]:
+                raise CompositionError(f"{pair} share {tower!r}, but are of kinds {kinds[first]} and {kinds[name]}")
+            if encoders[name] != encoders[first]:
+                raise CompositionError(f"{pair} share {tower!r}, but ask for different encoders or options")
+    return towers
+
+
+def _slot(
+    name: str, choice: EncoderChoice, kind: str, description: Description, assets: Path | None, catalog: Catalog
+) -> EncoderSlot:
+    if isinstance(choice.config, nn.Module):
+        return _plain_slot(name, choice, choice.config, kind, description, catalog)
+    resolved = catalog.resolve("encoder", choice.config, kind=kind, path=("encoders", name))
+    declaration: Encoder = resolved.declaration
+    weights = choice.weights or ("pretrained" if declaration.weights else "none")
+    module = catalog.build(
+        declaration, resolved.options, description, resources=Resources(weights=weights, assets=assets)
+    )
+    if not isinstance(module, nn.Module):
+        raise ComponentError(
+            f"returned {type(module).__name__}, not a torch.nn.Module", where=f"encoder {declaration.name!r}"
+        )
+    frozen = declaration.weights is not None and weights != "none"
+    trainable = choice.trainable if choice.trainable is not None else ("none" if frozen else "all")
+    return EncoderSlot(declaration, module, trainable, choice.learning_rate, choice.share)
+
+
+def _plain_slot(
+    name: str, choice: EncoderChoice, module: nn.Module, kind: str, description: Description, catalog: Catalog
+) -> EncoderSlot:
+    """A module that the caller made; what it does not say of itself comes from its kind, and its width from a trial."""
+    implementation, declaration = catalog.kind(kind), catalog.get("modality-kind", kind)
+    spec = getattr(module, "input_spec", None)
+    try:
+        spec = declaration.input_spec() if spec is None else spec
+    except TypeError as error:
+        raise CompositionError(
+            f"encoder {type(module).__name__} of {name!r} has no `input_spec`, and {kind} has none by default",
+            hint=f"Give the module an `input_spec`, a {declaration.input_spec.__name__}.",
+        ) from error
+    slot = EncoderSlot(
+        None, module, choice.trainable or "all", choice.learning_rate, choice.share, spec, None, implementation.primary
+    )
+    if getattr(module, "dim", None) is None:
+        blank = implementation.blank(spec, description)
+        inputs = implementation.collate([blank, blank])
+        training = module.training
+        try:
+            with torch.no_grad():
+                returned = module.eval()(inputs if hasattr(module, "input_spec") else inputs[slot.primary])
+        except Exception as error:
+            raise CompositionError(
+                f"encoder {type(module).__name__} of {name!r} fails on blank {kind} inputs: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        finally:
+            module.train(training)
+        vector = getattr(returned, "vector", returned)
+        if not isinstance(vector, torch.Tensor) or vector.ndim != 2:
+            shape = f" of shape {tuple(vector.shape)}" if isinstance(vector, torch.Tensor) else ""
+            raise CompositionError(
+                f"encoder {type(module).__name__} of {name!r} returned {type(vector).__name__}{shape}",
+                hint="It must return a tensor (B, D), a vector per row.",
+            )
+        slot.dim = vector.shape[1]
+    return slot

@@ -1,0 +1,119 @@
+"""The kind `image`: RGB pictures; players are the patches of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+import mmcore
+from mmcore_image.decoding import decode_image
+from mmcore_image.spec import ImageDescription, ImageSpec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    Inputs = dict[str, Tensor]
+
+DEFAULT_SIDE = 4
+"""Patches along a side when nobody says how many."""
+
+
+class ImageKind(mmcore.Kind):
+    """Samples are RGB PIL images. Prepared: `pixels (3, S, S)`, normalised."""
+
+    @property
+    def primary(self) -> str:
+        """The normalised pixels."""
+        return "pixels"
+
+    def decode(self, value: Any, *, root: Path, budget: mmcore.Budget) -> Image.Image:
+        """Read a picture; see `decode_image`."""
+        return decode_image(value, root, budget)
+
+    def describe(self, samples: Iterable[Image.Image]) -> ImageDescription:
+        """Every sample is RGB, so there is nothing to look for."""
+        return ImageDescription(channels=3)
+
+    def default_spec(self, description: mmcore.Description) -> ImageSpec:
+        """224 pixels, scaled as for ImageNet."""
+        return ImageSpec()
+
+    def prepare(self, sample: Image.Image, spec: mmcore.InputSpec) -> Inputs:
+        """Resize, cut out the middle, normalise."""
+        assert isinstance(spec, ImageSpec)
+        pixels = np.asarray(seen_part(sample, spec), dtype=np.float32) / 255.0
+        normal = (pixels - np.float32(spec.mean)) / np.float32(spec.std)
+        return {"pixels": torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))}
+
+    def blank(self, spec: mmcore.InputSpec, description: mmcore.Description) -> Inputs:
+        """The mean colour."""
+        assert isinstance(spec, ImageSpec)
+        return {"pixels": torch.zeros(3, spec.size, spec.size)}
+
+    def players(
+        self, sample: Image.Image, inputs: Inputs, spec: mmcore.InputSpec, *, granularity: str | int = "auto"
+    ) -> mmcore.Players:
+        """The patches of a grid with `granularity` patches along each side; together they cover every pixel.
+
+        Raises:
+            OptionError: the granularity is no number from 1 to the picture's side.
+        """
+        assert isinstance(spec, ImageSpec)
+        side = DEFAULT_SIDE if granularity in ("auto", "patches") else granularity
+        if not isinstance(side, int) or not 1 <= side <= spec.size:
+            raise mmcore.OptionError(
+                f"pictures have no granularity {granularity!r}", hint=f"Allowed: patches, or 1 to {spec.size} per side."
+            )
+        edges = np.linspace(0, spec.size, side + 1).round().astype(int)
+        labels = tuple(f"row {row + 1}, column {column + 1}" for row in range(side) for column in range(side))
+        return mmcore.Players(labels, cells=edges, grid=(side, side), notes={"spec": spec})
+
+    def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
+        """Masked patches are zero after normalisation: the mean colour."""
+        assert players.grid is not None
+        side = players.grid[0]
+        cell = np.searchsorted(players.cells, np.arange(players.cells[-1]), side="right") - 1
+        kept = np.asarray(keep, dtype=bool).reshape(-1, side, side)[:, cell][:, :, cell]
+        return {"pixels": torch.where(torch.from_numpy(kept)[:, None], inputs["pixels"][None], 0.0)}
+
+    def render(
+        self,
+        axes: Axes,
+        sample: Image.Image,
+        players: mmcore.Players | None = None,
+        values: np.ndarray | None = None,
+    ) -> None:
+        """The picture; with values, its grey version under patches coloured by their values."""
+        from mmcore_image.drawing import draw_image, draw_patches
+
+        if players is None or values is None:
+            draw_image(axes, sample)
+        else:
+            draw_patches(axes, seen_part(sample, players.notes["spec"]), players.cells, np.asarray(values))
+
+    def augment(self, sample: Image.Image, generator: np.random.Generator) -> Image.Image:
+        """A random part (60 to 100 % of the area, aspect 3:4 to 4:3), mirrored half of the time."""
+        wide, high = sample.size
+        area, aspect = generator.uniform(0.6, 1.0), np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)))
+        w = int(np.clip(round(np.sqrt(area * aspect) * wide), 1, wide))
+        h = int(np.clip(round(np.sqrt(area / aspect) * high), 1, high))
+        left, top = int(generator.integers(0, wide - w + 1)), int(generator.integers(0, high - h + 1))
+        part = sample.crop((left, top, left + w, top + h))
+        return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if generator.random() < 0.5 else part
+
+
+def seen_part(sample: Image.Image, spec: ImageSpec) -> Image.Image:
+    """What the encoder sees of a picture, before normalisation: a square from its middle, `spec.size` pixels wide."""
+    wide, high = sample.size
+    scale = spec.resized / min(wide, high)
+    resized = (max(spec.size, round(wide * scale)), max(spec.size, round(high * scale)))
+    filter_ = Image.Resampling.BICUBIC if spec.interpolation == "bicubic" else Image.Resampling.BILINEAR
+    picture = sample if sample.size == resized else sample.resize(resized, filter_)
+    left, top = round((resized[0] - spec.size) / 2), round((resized[1] - spec.size) / 2)
+    return picture.crop((left, top, left + spec.size, top + spec.size))
