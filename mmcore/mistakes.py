@@ -76,9 +76,11 @@ def _problem(detail: Any, schema: Schema, values: Any, way: KeyPath, path: KeyPa
             path=full,
             hint=did_you_mean(str(way[-1]), around.get("properties", {})),
         )
-    here = _at(schema, way, schema)
-    allowed = allowed_values(here, schema)
     value = _value_at(values, way)
+    here = _at(schema, way, schema)
+    if isinstance(value, str) and detail["loc"]:  # a short form: the word stands for the key that pydantic names
+        here = _at(schema, (*way, detail["loc"][-1]), schema) or here
+    allowed = allowed_values(here, schema)
     if detail["type"] == "missing" or (value is None and way[-1:] == ("name",)):
         return _missing(full, around, here, schema)
     if detail["type"] == "value_error":
@@ -123,7 +125,9 @@ def allowed_values(here: Schema, schema: Schema) -> str:
         return "a name, or a mapping with `name` and options"
     if kind == "object":
         keys = list(here.get("properties", {}))
-        return f"a mapping with {', '.join(keys)}" if keys else "a mapping"
+        if keys:
+            return f"a mapping with {', '.join(keys)}"
+        return "a mapping that is not empty" if here.get("minProperties") else "a mapping"
     if kind == "array":
         inner = allowed_values(here.get("items", {}), schema)
         return f"a list, each {inner}" if inner else "a list"
@@ -135,8 +139,9 @@ def allowed_values(here: Schema, schema: Schema) -> str:
 
 
 def _bounds(here: Schema) -> str:
+    multiple = f", a multiple of {here['multipleOf']}" if "multipleOf" in here else ""
     if {"minimum", "maximum"} <= set(here):
-        return f" from {here['minimum']} to {here['maximum']}"
+        return f" from {here['minimum']} to {here['maximum']}{multiple}"
     words = (
         ("minimum", "of at least"),
         ("exclusiveMinimum", "above"),
@@ -144,7 +149,7 @@ def _bounds(here: Schema) -> str:
         ("exclusiveMaximum", "below"),
     )
     said = [f"{word} {here[key]:g}" for key, word in words if key in here]
-    return f" {' and '.join(said)}" if said else ""
+    return (f" {' and '.join(said)}" if said else "") + multiple
 
 
 def _choices(here: Schema, schema: Schema) -> list[str]:

@@ -27,7 +27,8 @@ State = Literal["absent", "running", "interrupted", "stopped", "failed", "finish
 
 OWNED = (
     "experiment.yaml", "environment.json", "events.jsonl", "status.json", "metrics.json", "predictions.parquet",
-    "embeddings.parquet", "report.html", "model", "explanations", "checkpoints", "folds", "problems.csv",
+    "baselines.parquet", "embeddings.parquet", "report.html", "model", "explanations", "checkpoints", "folds",
+    "problems.csv", "tensorboard",
 )  # fmt: skip
 """What mmcore writes into a run folder; overwriting a run removes these and nothing else."""
 

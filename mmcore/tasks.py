@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from mmcore.errors import DataError, OptionError, did_you_mean
+from mmcore.errors import DataError, OptionError, UserError, did_you_mean
 from mmcore.options import Options
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class TaskOptions(Options):
     class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         None, description="balanced (rare classes weigh more), or class → weight; others weigh 1"
     )
-    threshold: float = Field(0.5, gt=0, lt=1, description="multi_label: probability from which a label holds")
+    threshold: float = Field(0.5, gt=0, lt=1, description="multi_label: probability above which a label holds")
 
     @model_validator(mode="before")
     @classmethod
@@ -127,7 +127,16 @@ class Task(BaseModel):
 
 class _Classes(Task):
     classes: tuple[str, ...] = Field(min_length=1)
-    class_weights: Literal["balanced"] | tuple[float, ...] | None = None
+    class_weights: Literal["balanced"] | tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    """Per class, in order; may be given as class → weight, others weighing 1. `balanced` needs `fitted_to`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_in_order(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and isinstance(value.get("class_weights"), Mapping):
+            ordered = _weights_for(tuple(value.get("classes", ())), value["class_weights"])
+            return {**value, "class_weights": ordered}
+        return value
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -150,7 +159,10 @@ class _Classes(Task):
         if self.class_weights is None:
             return None
         if isinstance(self.class_weights, str):
-            raise ValueError("balanced class weights follow from training rows: call fitted_to(targets) first")
+            raise UserError(
+                "balanced class weights follow from the training rows' targets",
+                hint="Call task.fitted_to(targets) first.",
+            )
         return like.new_tensor(self.class_weights)
 
     def _unknown(self, label: str, row: int) -> DataError:
@@ -323,6 +335,8 @@ class Regression(Task):
     def fitted_to(self, training_targets: Sequence[Any]) -> Self:
         """With the training rows' mean and standard deviation."""
         values = [_quantity(value, row) for row, value in enumerate(training_targets)]
+        if not values:
+            raise DataError("no training row has a target")
         mean = math.fsum(values) / len(values)
         sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
         return self.model_copy(update={"mean": mean, "sd": sd or 1.0})
@@ -333,7 +347,7 @@ AnyTask = Annotated[SingleLabel | MultiLabel | Regression, Field(discriminator="
 
 def task_from_dict(saved: Mapping[str, Any]) -> Task:
     """The task that `model_dump` gave."""
-    return TypeAdapter(AnyTask).validate_python(dict(saved))  # type: ignore[return-value]
+    return TypeAdapter(AnyTask).validate_python(dict(saved))
 
 
 def infer_task(targets: Sequence[Any], options: TaskOptions | None = None) -> Task:
@@ -345,7 +359,7 @@ def infer_task(targets: Sequence[Any], options: TaskOptions | None = None) -> Ta
         targets: of all usable rows, as they stand in the data.
 
     Raises:
-        DataError: the targets do not fit the type, or there is only one class.
+        DataError: there is no target, the targets do not fit the type, or there is only one class.
         OptionError: a class weight names no class.
 
     >>> infer_task(["a", "b"]).describe()
@@ -354,6 +368,8 @@ def infer_task(targets: Sequence[Any], options: TaskOptions | None = None) -> Ta
     'regression'
     """
     options = options or TaskOptions()
+    if not len(targets):
+        raise DataError("no row has a target")
     type_ = options.type or _type_of(targets)
     if type_ == "regression":
         return Regression(head=options.head).fitted_to(targets)
@@ -413,9 +429,10 @@ def _sorted(labels: set[str]) -> tuple[str, ...]:
 
     def key(label: str) -> tuple[bool, float, str]:
         try:
-            return (False, float(label), label)
+            number = float(label)
         except ValueError:
-            return (True, 0.0, label)
+            number = math.nan
+        return (True, 0.0, label) if math.isnan(number) else (False, number, label)
 
     return tuple(sorted(labels, key=key))
 

@@ -74,7 +74,7 @@ class Kind(ABC):
     def describe(self, samples: Iterable[Any]) -> Description:
         """What the training rows look like; `samples` yields decoded samples, and may be read only once."""
 
-    def check(self, sample: Any, description: Description) -> None:
+    def check(self, sample: Any, description: Description) -> None:  # noqa: B027 - most kinds have nothing to refuse
         """Refuse a sample that does not fit what the training rows look like; by custom every sample fits.
 
         Raises:

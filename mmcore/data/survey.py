@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,15 @@ class Survey:
             hasher.update(self.usable[block].tobytes())
         return hasher.hexdigest()
 
+    def leaving_out(self, problems: Sequence[RowProblem]) -> Survey:
+        """The survey with further rows that can't be used, and why."""
+        if not problems:
+            return self
+        usable = np.array(self.usable)
+        usable[[problem.row for problem in problems]] = False
+        merged = sorted([*self.problems, *problems], key=lambda problem: problem.row)
+        return replace(self, usable=usable, problems=merged)
+
     def counts(self) -> dict[str, int]:
         """Problems by reason, most frequent first."""
         return dict(sorted(Counter(problem.reason for problem in self.problems).items(), key=lambda x: (-x[1], x[0])))
@@ -119,7 +128,7 @@ def survey(
     if not (folder / "problems.json").is_file():
         _make(folder, source, reader, with_targets, progress)
     found = _load(folder, reader.modalities)
-    _refuse_too_many(found, source.broken_limit if limit is None else limit)
+    refuse_too_many(found, source.broken_limit if limit is None else limit)
     return found
 
 
@@ -178,7 +187,12 @@ def _load(folder: Path, modalities: tuple[str, ...]) -> Survey:
     return Survey(modalities, problems=[RowProblem(**problem) for problem in problems], **arrays)
 
 
-def _refuse_too_many(found: Survey, limit: float) -> None:
+def refuse_too_many(found: Survey, limit: float) -> None:
+    """Refuse data of which a larger share than `limit` can't be used, or nothing at all can.
+
+    Raises:
+        DataError: with the counts and the first examples.
+    """
     bad = len(found) - int(found.usable.sum())
     if bad < len(found) and bad <= limit * len(found):
         return

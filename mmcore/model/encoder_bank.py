@@ -89,7 +89,7 @@ class EncoderBank(nn.Module):
         return not any(parameter.requires_grad for parameter in self.tower(modality).parameters())
 
     def encode(self, batch: Batch) -> dict[str, Representation]:
-        """Each modality's representation of a batch; zeros in the rows where it is absent.
+        """The representation of each modality that a batch has; zeros in the rows where it is absent.
 
         Representations that the batch brings are used as they are. An encoder sees the rows in which its modality is
         present and no others.
@@ -98,7 +98,7 @@ class EncoderBank(nn.Module):
             ComponentError: an encoder returned something else than it promised.
         """
         encoded = {}
-        for name in self.modalities:
+        for name in (name for name in self.modalities if name in batch.modalities):
             present = batch.present[:, batch.modalities.index(name)]
             ready = batch.representations.get(name)
             encoded[name] = (self._encode(name, batch, present) if ready is None else ready).only(present)

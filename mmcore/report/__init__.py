@@ -1,1 +1,1 @@
-"""The page about a run."""
+"""The page about a run: one self-contained HTML file, made of what the run folder holds."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from mmcore.errors import OptionError, did_you_mean
+from mmcore.errors import OptionError
 from mmcore.options import Options
 
 Monitor = Literal[
@@ -91,5 +91,5 @@ def check_monitor(options: TrainingOptions, task_type: str) -> None:
         raise OptionError(
             f"{options.monitor!r} is not a metric of a {task_type} task",
             path=("training", "monitor"),
-            hint=f"{did_you_mean(options.monitor, allowed)} Allowed: {', '.join(allowed)}.",
+            hint=f"Allowed: {', '.join(allowed)}.",
         )

@@ -16,6 +16,7 @@ class Column(BaseModel):
 
 class Everything(Options):
     width: int = Field(64, ge=1, le=512, description="hidden units")
+    heads: int = Field(4, multiple_of=4, ge=0)
     rate: float = Field(0.1, gt=0, lt=1)
     mode: Literal["mean", "cls"] = "mean"
     flag: bool = False
@@ -42,6 +43,7 @@ class Everything(Options):
         ({"width": True}, ("width",), "method.width is true. Allowed: a whole number from 1 to 512."),
         ({"width": 6.5}, ("width",), "method.width is 6.5. Allowed: a whole number from 1 to 512."),
         ({"width": None}, ("width",), "method.width is null. Allowed: a whole number from 1 to 512."),
+        ({"heads": 3}, ("heads",), "method.heads is 3. Allowed: a whole number of at least 0, a multiple of 4."),
         ({"rate": 1}, ("rate",), "method.rate is 1. Allowed: a number above 0 and below 1."),
         ({"mode": "maen"}, ("mode",), "method.mode is 'maen'. Did you mean 'mean'? Allowed: mean, cls."),
         ({"mode": 3}, ("mode",), "method.mode is 3. Allowed: mean, cls."),
@@ -50,14 +52,22 @@ class Everything(Options):
         ({"limit": "some"}, ("limit",), "method.limit is 'some'. Allowed: none, null or a whole number."),
         ({"sizes": [1, "b"]}, ("sizes", 1), "method.sizes.1 is 'b'. Allowed: a whole number."),
         ({"sizes": 3}, ("sizes",), "method.sizes is 3. Allowed: a list, each a whole number."),
-        ({"parts": {"a": {}}}, ("parts", "a", "kind"), "'kind' is missing in method.parts.a. Needed: a text that is not empty."),
+        (
+            {"parts": {"a": {}}},
+            ("parts", "a", "kind"),
+            "'kind' is missing in method.parts.a. Needed: a text that is not empty.",
+        ),
         (
             {"parts": {"a": {"kind": "x", "colums": ["y"]}}},
             ("parts", "a", "colums"),
             "unknown key 'colums' in method.parts.a. Did you mean 'columns'?",
         ),
         ({"parts": {"a": 3}}, ("parts", "a"), "method.parts.a is 3. Allowed: a mapping with kind, columns."),
-        ({"inner": {"dim": 3}}, ("inner", "name"), "method.inner needs a name. Write the name of a component, or name: …"),
+        (
+            {"inner": {"dim": 3}},
+            ("inner", "name"),
+            "method.inner needs a name. Write the name of a component, or name: …",
+        ),
         ({"inner": 3}, ("inner",), "method.inner is 3. Allowed: null or a name, or a mapping with `name` and options."),
         ({"width": 512, "rate": 0.9}, (), "method: width times rate is above 100."),
     ],

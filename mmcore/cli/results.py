@@ -1,0 +1,175 @@
+"""Results as tables that a person likes to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmcore.report.wording import (
+    MAIN_METRIC,
+    difference,
+    in_order,
+    interval,
+    is_lower_better,
+    metric_name,
+    metric_value,
+    number,
+    unit_of_difference,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LARGEST_MATRIX = 20
+"""Classes up to which a confusion matrix is printed; larger ones stand in the report and in metrics.json."""
+
+
+def print_tables(*tables: Table | str | None) -> None:
+    """Print to standard output, as wide as they need to be where that is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=200, no_color=True)
+    for position, table in enumerate(each for each in tables if each is not None):
+        if position:
+            console.print()
+        if not isinstance(table, str) and table.title:
+            console.print(str(table.title), style="bold")  # a title of the table's own wraps at its width
+            table.title = None
+        console.print(table)
+
+
+def figures(found: Mapping[str, Any]) -> dict[str, float | None]:
+    """The metrics among a split's results, in the order in which they are shown.
+
+    >>> figures({"ece": 0.1, "n": 3, "top1": 0.9, "per_class": {}})
+    {'top1': 0.9, 'ece': 0.1}
+    """
+    plain = {name: value for name, value in found.items() if isinstance(value, int | float) and name != "n"}
+    return {name: plain[name] for name in in_order(list(plain))}
+
+
+def judged_split(metrics: Mapping[str, Any]) -> str | None:
+    """The split that a run is judged by: test, else validation."""
+    return next((split for split in ("test", "validation") if split in metrics), None)
+
+
+def result_table(metrics: Mapping[str, Any], modalities: Sequence[str]) -> Table | None:
+    """Metrics down; each modality alone, fused, and the gain of fusion across."""
+    from rich.table import Table
+
+    split = judged_split(metrics)
+    if split is None:
+        return None
+    fused = figures(metrics[split])
+    alone = {name: found[split] for name, found in metrics.get("baselines", {}).items() if split in found}
+    gains = metrics.get("gain") or {}
+    title = f"{split}, {metrics[split].get('n', '?')} rows"
+    table = Table(title=title)
+    table.add_column("metric")
+    for name in alone:
+        table.add_column(f"{name} alone", justify="right")
+    table.add_column("fused" if len(modalities) > 1 else modalities[0], justify="right", style="bold")
+    if gains:
+        table.add_column("gain", justify="right")
+        table.add_column("95 % interval", justify="right")
+    for name, value in fused.items():
+        row = [_label(name), *(metric_value(name, found.get(name)) for found in alone.values())]
+        row.append(metric_value(name, value))
+        if gain := gains.get(name):
+            row += [difference(name, gain["gain"]), interval(name, gain["low"], gain["high"])]
+        table.add_row(*row)
+    return table
+
+
+def verdict(metrics: Mapping[str, Any]) -> str | None:
+    """In plain words what fusion gained in the task's main metric."""
+    name = MAIN_METRIC.get(str(metrics.get("task")), "")
+    gain = (metrics.get("gain") or {}).get(name)
+    if gain is None:
+        return None
+    unit, over = unit_of_difference(name), f"over {gain['modality']} alone"
+    size = difference(name, abs(gain["gain"]), signed=False) + unit
+    between = f"95 % interval {interval(name, gain['low'], gain['high'])}"
+    if gain["low"] > 0:
+        return f"{metric_name(name)}: fusion gained {size} {over} ({between})."
+    if gain["high"] < 0:
+        return f"{metric_name(name)}: fusion lost {size} against {gain['modality']} alone ({between})."
+    return (
+        f"{metric_name(name)}: fusion gained nothing that shows {over}: "
+        f"{difference(name, gain['gain'])}{unit}, and the {between} includes 0."
+    )
+
+
+def figures_table(found: Mapping[str, Any], title: str) -> Table:
+    """One split's metrics."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in figures(found).items():
+        table.add_row(_label(name), metric_value(name, value))
+    return table
+
+
+def per_class_table(found: Mapping[str, Any]) -> Table | None:
+    """Precision, recall and F1 of each class."""
+    from rich.table import Table
+
+    classes = found.get("per_class")
+    if not classes:
+        return None
+    columns = list(next(iter(classes.values())))
+    table = Table(title="per class")
+    table.add_column("class")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for label, values in classes.items():
+        table.add_row(str(label), *(number(values.get(column)) for column in columns))
+    return table
+
+
+def calibration_table(found: Mapping[str, Any]) -> Table | None:
+    """How sure the model was, and how often it was right."""
+    from rich.table import Table
+
+    bins = [point for point in found.get("calibration") or () if point.get("n", point.get("count"))]
+    if not bins:
+        return None
+    table = Table(title="calibration")
+    for column in bins[0]:
+        table.add_column(column.replace("_", " "), justify="right")
+    for point in bins:
+        table.add_row(*(number(value) if isinstance(value, int | float) else str(value) for value in point.values()))
+    return table
+
+
+def confusion_table(found: Mapping[str, Any], classes: Sequence[str]) -> Table | str | None:
+    """Rows are true classes, columns predicted ones; for many classes the most frequent confusions."""
+    from rich.table import Table
+
+    matrix = found.get("confusion")
+    if matrix and len(matrix) <= LARGEST_MATRIX:
+        table = Table(title="confusion matrix: true classes down, predicted ones across")
+        table.add_column("")
+        for position in range(len(matrix)):
+            table.add_column(str(position + 1), justify="right")
+        for position, (label, row) in enumerate(zip(classes, matrix, strict=False)):
+            cells = [str(count) if count else "·" for count in row]
+            table.add_row(f"{position + 1} {label}", *cells)
+        return table
+    worst = found.get("confusions")
+    if not worst:
+        return None
+    table = Table(title="most frequent confusions")
+    for column in ("true", "predicted", "rows"):
+        table.add_column(column, justify="right" if column == "rows" else "left")
+    for pair in worst[:10]:
+        table.add_row(str(pair["target"]), str(pair["prediction"]), str(pair["n"]))
+    return table
+
+
+def _label(metric: str) -> str:
+    return f"{metric_name(metric)} {'↓' if is_lower_better(metric) else '↑'}"
