@@ -30,7 +30,8 @@ _HOMES = {
     "mmcore.model.encoder_bank": ("EncoderBank",),
     "mmcore.model.composition": ("compose",),
     "mmcore.attribution.game": ("Game",),
-    "mmcore.attribution.explanation": ("Explanation",),
+    "mmcore.attribution.request": ("GameRequest",),
+    "mmcore.attribution.explanation": ("Attribution", "Explanation"),
     "mmcore.experiment.specification": ("Experiment",),
     "mmcore.experiment.fitted": ("FittedModel", "load"),
     "mmcore.experiment.quick": ("fit",),
@@ -40,8 +41,10 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted([*_HOME, "__version__"])  # pyright: ignore
 
 if TYPE_CHECKING:
+    from mmcore.attribution.explanation import Attribution as Attribution
     from mmcore.attribution.explanation import Explanation as Explanation
     from mmcore.attribution.game import Game as Game
+    from mmcore.attribution.request import GameRequest as GameRequest
     from mmcore.data.batch import Batch as Batch
     from mmcore.data.kind import Budget as Budget
     from mmcore.data.kind import CapabilityMissing as CapabilityMissing

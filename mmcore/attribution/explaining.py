@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +50,7 @@ def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Optio
     label = game.score.label if game.outputs is None else row.score().label
     return _explanation(
         row, declaration, parts, returned, game.players,
+        asked=tuple(name for name in row.model.modalities if request.play is None or name in request.play),
         output=game.score.output, explained=label, value=value, base_value=base_value,
         settings={**settings, "output": game.score.output, **returned.settings},
         passes=dict(game.passes), evaluations=game.evaluations,
@@ -75,7 +76,12 @@ def explained_output(
     if game.outputs is None:
         return values, errors, float(base), float(everybody)
     column = game.outputs.index(str(row.score().label))
-    return values[:, column], None if errors is None else errors[:, column], float(base[column]), float(everybody[column])
+    return (
+        values[:, column],
+        None if errors is None else errors[:, column],
+        float(base[column]),
+        float(everybody[column]),
+    )
 
 
 def _from_model(row: Row, returned: Attribution, declaration: Explainer, settings: Mapping[str, Any]) -> Explanation:
@@ -89,7 +95,7 @@ def _from_model(row: Row, returned: Attribution, declaration: Explainer, setting
     score = row.score()
     parts = _parts(returned.players, np.asarray(returned.values, dtype=np.float64), returned.errors, {})
     return _explanation(
-        row, declaration, parts, returned, returned.players,
+        row, declaration, parts, returned, returned.players, asked=tuple(returned.players),
         output=score.output, explained=score.label, value=float(score(row.logits)[0]),
         base_value=float(returned.base_value), settings={**settings, **returned.settings},
         passes={}, evaluations=0,
@@ -104,7 +110,7 @@ def _explanation(
     players: Mapping[str, Players],
     **found: Any,
 ) -> Explanation:
-    made = Explanation(
+    return Explanation(
         explainer=declaration.name,
         additive=declaration.additive,
         id=row.id,
@@ -116,22 +122,20 @@ def _explanation(
         stayed=tuple(name for name in row.present if name not in parts),
         missing=row.missing,
         share_errors=dict(returned.share_errors),
+        notes=(*returned.notes, *_notes(parts)),
         drawing=Drawing(row.kinds, row.samples, players),
         **found,
     )
-    # the notes are about the explanation, which is frozen
-    object.__setattr__(made, "notes", (*returned.notes, *_notes(made)))
-    return made
 
 
-def _notes(explanation: Explanation) -> list[str]:
-    notes = []
-    if not explanation.shares:
-        notes.append("No player changes the output, so there are no shares.")
-    elif len(explanation.parts) == 1:
-        notes.append("Only one modality plays, so its share is 1 whatever the model does.")
-    notes += [f"{name} has no players in this row." for name, part in explanation.parts.items() if not part.labels]
-    return notes
+def _notes(parts: Mapping[str, Part]) -> Iterator[str]:
+    if not any(part.contribution for part in parts.values()):
+        yield "No player changes the output, so there are no shares."
+    elif len(parts) == 1:
+        yield "Only one modality plays, so its share is 1 whatever the model does."
+    for name, part in parts.items():
+        if not part.labels:
+            yield f"{name} has no players in this row."
 
 
 def _request(explainer: Any, row: Row, declaration: Explainer) -> GameRequest:

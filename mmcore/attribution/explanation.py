@@ -85,6 +85,7 @@ class Explanation:
         value: that output for the row as it is; `base_value` with all players masked.
         additive: whether the values sum, with the base value, to `value`.
         parts: modality → players and values, of the modalities that played.
+        asked: the modalities that were meant to play; the row may lack some of them.
         stayed: modalities that were there and did not play; `missing`: those that the row lacks.
         share_errors: modality → standard error of its share, where the explainer knows it.
         passes: encoder passes per modality; `evaluations`: coalitions whose value was computed.
@@ -101,6 +102,7 @@ class Explanation:
     base_value: float
     additive: bool
     parts: Mapping[str, Part]
+    asked: tuple[str, ...]
     target: Any = None
     correct: bool | None = None
     explained: str | None = None

@@ -135,9 +135,7 @@ class TwoStageModelGame(TwoStageGame, ModelGame):
             return self.row.model.encode(batch)[modality]
 
     def _rows_at_a_time(self) -> int:
-        wide = sum(
-            part.numel() for of in self._whole.values() for part in (of.vector, of.tokens) if part is not None
-        )
+        wide = sum(part.numel() for of in self._whole.values() for part in (of.vector, of.tokens) if part is not None)
         return max(1, min(8192, NUMBERS_AT_A_TIME // max(wide, 1)))
 
 

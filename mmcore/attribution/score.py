@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mmcore.errors import DataError, OptionError, did_you_mean
 from mmcore.tasks import label_text, labels_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from mmcore.attribution.request import OutputName

@@ -98,7 +98,12 @@ class ShareTable:
             line: dict[str, Any] = {"class": row.of_class, "rows": row.group, "n": row.n}
             for name in self.modalities:
                 of = row.shares[name]
-                line |= {name: str(of), f"{name} mean": of.mean, f"{name} sd": of.sd, f"{name} chance": row.chance[name]}
+                line |= {
+                    name: str(of),
+                    f"{name} mean": of.mean,
+                    f"{name} sd": of.sd,
+                    f"{name} chance": row.chance[name],
+                }
             lines.append(line)
         return pd.DataFrame(lines)
 
@@ -108,40 +113,23 @@ class ShareTable:
 
 
 def share_tables(explanations: Iterable[Explanation], classes: Sequence[str] = ()) -> list[ShareTable]:
-    """One table per explainer and set of modalities that played, in the order in which they come.
-
-    The modalities of an explanation are those that played or would have played, had the row had them.
+    """One table per explainer and set of modalities that were asked to play, in the order in which they come.
 
     Args:
         explanations: of any rows; targets may be unknown.
         classes: the order of the classes, those without a row included; the others follow by name.
     """
-    held = list(explanations)
     tables: dict[tuple[str, tuple[str, ...]], list[Explanation]] = {}
-    wanted = {id(each): _asked(each) for each in held}
-    order = max((_known(each) for each in held), key=len, default=())
-    for each in held:
-        names = tuple(sorted(wanted[id(each)], key=lambda name: order.index(name) if name in order else len(order)))
-        tables.setdefault((each.explainer, names), []).append(each)
+    for each in explanations:
+        tables.setdefault((each.explainer, each.asked), []).append(each)
     return [_table(explainer, names, of, classes) for (explainer, names), of in tables.items()]
-
-
-def _known(explanation: Explanation) -> tuple[str, ...]:
-    return (*explanation.modalities, *explanation.stayed, *explanation.missing)
-
-
-def _asked(explanation: Explanation) -> set[str]:
-    """Those that played, and those missing from the row that nothing says should have stayed."""
-    pair = explanation.settings.get("pair")
-    return set(pair) if pair else {*explanation.modalities, *explanation.missing}
 
 
 def _table(explainer: str, names: tuple[str, ...], held: Sequence[Explanation], classes: Sequence[str]) -> ShareTable:
     telling = [each for each in held if each.shares and all(each.chance.get(name) for name in names)]
     by_class: dict[str, list[Explanation]] = {label: [] for label in classes}
-    for each in sorted(telling, key=lambda each: _labels(each)):
-        for label in _labels(each):
-            by_class.setdefault(label, []).append(each)
+    for label in sorted({label for each in telling for label in _labels(each)}):
+        by_class[label] = [each for each in telling if label in _labels(each)]
     rows = list(_groups(EVERY_CLASS, telling, names))
     for label, of in by_class.items():
         rows += _groups(label, of, names)

@@ -47,6 +47,18 @@ def check(
         raise typer.Exit(1)
 
 
+def _broken_plugin(name: str) -> list[str]:
+    """What is wrong with the plugin of this name, or with the one that a component of this name comes from."""
+    from mmcore.catalog import load
+
+    return [
+        problem
+        for record in load().plugins.records
+        if name in (record.name, record.package, record.distribution)
+        for problem in record.problems
+    ]
+
+
 def _expected(pairs: list[str]) -> dict[str, str]:
     from mmcore.errors import UserError
 

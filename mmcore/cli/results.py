@@ -57,8 +57,6 @@ def judged_split(metrics: Mapping[str, Any]) -> str | None:
 
 def result_table(metrics: Mapping[str, Any], modalities: Sequence[str]) -> Table | None:
     """Metrics down; each modality alone, fused, and the gain of fusion across."""
-    from rich.table import Table
-
     split = judged_split(metrics)
     if split is None:
         return None
@@ -66,7 +64,7 @@ def result_table(metrics: Mapping[str, Any], modalities: Sequence[str]) -> Table
     alone = {name: found[split] for name, found in metrics.get("baselines", {}).items() if split in found}
     gains = metrics.get("gain") or {}
     title = f"{split}, {metrics[split].get('n', '?')} rows"
-    table = Table(title=title)
+    table = _table(title)
     table.add_column("metric")
     for name in alone:
         table.add_column(f"{name} alone", justify="right")
@@ -104,9 +102,7 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
 
 def figures_table(found: Mapping[str, Any], title: str) -> Table:
     """One split's metrics."""
-    from rich.table import Table
-
-    table = Table(title=title)
+    table = _table(title)
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in figures(found).items():
@@ -116,13 +112,11 @@ def figures_table(found: Mapping[str, Any], title: str) -> Table:
 
 def per_class_table(found: Mapping[str, Any]) -> Table | None:
     """Precision, recall and F1 of each class."""
-    from rich.table import Table
-
     classes = found.get("per_class")
     if not classes:
         return None
     columns = list(next(iter(classes.values())))
-    table = Table(title="per class")
+    table = _table("per class")
     table.add_column("class")
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
@@ -133,12 +127,10 @@ def per_class_table(found: Mapping[str, Any]) -> Table | None:
 
 def calibration_table(found: Mapping[str, Any]) -> Table | None:
     """How sure the model was, and how often it was right."""
-    from rich.table import Table
-
     bins = [point for point in found.get("calibration") or () if point.get("n", point.get("count"))]
     if not bins:
         return None
-    table = Table(title="calibration")
+    table = _table("calibration")
     for column in bins[0]:
         table.add_column(column.replace("_", " "), justify="right")
     for point in bins:
@@ -148,11 +140,9 @@ def calibration_table(found: Mapping[str, Any]) -> Table | None:
 
 def confusion_table(found: Mapping[str, Any], classes: Sequence[str]) -> Table | str | None:
     """Rows are true classes, columns predicted ones; for many classes the most frequent confusions."""
-    from rich.table import Table
-
     matrix = found.get("confusion")
     if matrix and len(matrix) <= LARGEST_MATRIX:
-        table = Table(title="confusion matrix: true classes down, predicted ones across")
+        table = _table("confusion matrix: true classes down, predicted ones across")
         table.add_column("")
         for position in range(len(matrix)):
             table.add_column(str(position + 1), justify="right")
@@ -163,12 +153,19 @@ def confusion_table(found: Mapping[str, Any], classes: Sequence[str]) -> Table |
     worst = found.get("confusions")
     if not worst:
         return None
-    table = Table(title="most frequent confusions")
+    table = _table("most frequent confusions")
     for column in ("true", "predicted", "rows"):
         table.add_column(column, justify="right" if column == "rows" else "left")
     for pair in worst[:10]:
         table.add_row(str(pair["target"]), str(pair["prediction"]), str(pair["n"]))
     return table
+
+
+def _table(title: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _label(metric: str) -> str:

@@ -130,7 +130,9 @@ class FittedModel:
         if error := self._error(read):
             raise DataError(f"the row can't be explained: {error}")
         target = table[number].get(self.manifest["target"])
-        return explain_row(self, read.samples, explainer, options, row_id=self._id(table[number], number), target=target)
+        return explain_row(
+            self, read.samples, explainer, row_id=self._id(table[number], number), number=number, target=target, **options
+        )
 
     def read_row(self, row: Mapping[str, Any], root: Path) -> ReadRow:
         """The samples of one row."""

@@ -90,9 +90,9 @@ def fit_prepared(
     write_problems(run.path / "problems.csv", data.survey.problems)
     metrics = fit_and_evaluate(experiment, data, catalog, run, resume=resume)
     if experiment.explain is not None:
-        from mmcore.experiment.explanations import explain_run
+        from mmcore.experiment.explanations import explain_fitted
 
-        explain_run(experiment, data, catalog, run)
+        explain_fitted(experiment, data.source, run)
     return metrics
 
 

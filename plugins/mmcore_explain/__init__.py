@@ -1,1 +1,63 @@
-"""The explain plugin."""
+"""Why a model decides as it does: `mm_shap`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
+
+import mmcore
+
+if TYPE_CHECKING:
+    from mmcore_explain.mm_shap import MMShap
+
+
+class MMShapOptions(mmcore.Options):
+    """The published procedure, unless told otherwise."""
+
+    permutations: int = mmcore.Field(
+        10, ge=2, le=10_000, description="orders in which players join, each forward and backward"
+    )
+    granularity: Literal["tokens", "words"] = mmcore.Field("tokens", description="what the players of a text are")
+    grid: int | None = mmcore.Field(
+        None, ge=1, le=64, description="side of the grid over a picture; by the number of tokens if left out"
+    )
+    pair: tuple[str, str] | None = mmcore.Field(
+        None, description="two modalities that play while the others stay as they are; all play if left out"
+    )
+    output: Literal["probability", "logit", "log_odds"] | None = mmcore.Field(
+        None, description="what of the predicted class is explained; the probability if left out"
+    )
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the orders")
+
+    @model_validator(mode="after")
+    def _two_modalities(self) -> Self:
+        if self.pair is not None and self.pair[0] == self.pair[1]:
+            raise ValueError(f"a pair needs two modalities; {self.pair[0]!r} is there twice")
+        return self
+
+
+def build_mm_shap(options: MMShapOptions) -> MMShap:
+    """The explainer of games `mm_shap`."""
+    from mmcore_explain.mm_shap import MMShap
+
+    return MMShap(options)
+
+
+@mmcore.hookimpl
+def mmcore_explainers() -> Iterator[mmcore.Explainer]:
+    """`mm_shap`."""
+    yield mmcore.Explainer(
+        name="mm_shap",
+        summary="MM-SHAP: Shapley values of patches, tokens and columns by permutations; the share of each modality",
+        needs="game",
+        additive=True,
+        options=MMShapOptions,
+        build=build_mm_shap,
+        reference="arXiv:2212.08158",
+        licence="MIT",
+        requires=("shap",),
+        extra="mmcore-framework[explain]",
+        tiny={"permutations": 2, "grid": 2},
+    )

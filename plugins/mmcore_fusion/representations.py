@@ -26,8 +26,9 @@ class MultConcat(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Tensor:
         """`(B, width)` per modality and `present (B, M)` → `(B, dim)`."""
         slots, product = [], None
-        for column, (name, projection) in enumerate(self.projections.items()):
-            here = present[:, column, None]
+        there = dict(zip(inputs, present.unbind(1), strict=True))
+        for name, projection in self.projections.items():
+            here = there[name][:, None]
             projected = projection(torch.where(here, inputs[name], 0.0)).relu()
             slots.append(torch.where(here, projected, 0.0))
             factor = torch.where(here, projected, 1.0)
@@ -46,7 +47,6 @@ class Concat(nn.Module):
 
     def __init__(self, widths: Mapping[str, int], width: int | None = None):
         super().__init__()
-        self.names = tuple(widths)
         self.projections = nn.ModuleDict(
             {name: nn.Sequential(nn.Linear(own, width), nn.ReLU()) if width else nn.Identity()
              for name, own in widths.items()}
@@ -55,8 +55,9 @@ class Concat(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor], present: Tensor) -> Tensor:
         """`(B, width)` per modality and `present (B, M)` → `(B, dim)`."""
+        there = dict(zip(inputs, present.unbind(1), strict=True))
         slots = []
-        for column, name in enumerate(self.names):
-            here = present[:, column, None]
-            slots.append(torch.where(here, self.projections[name](torch.where(here, inputs[name], 0.0)), 0.0))
+        for name, projection in self.projections.items():
+            here = there[name][:, None]
+            slots.append(torch.where(here, projection(torch.where(here, inputs[name], 0.0)), 0.0))
         return torch.cat(slots, dim=1)

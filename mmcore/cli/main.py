@@ -1,0 +1,134 @@
+"""The edge: `mmcore`'s commands, found when they are asked for, and errors shown once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import mmcore
+from mmcore.errors import MMCoreError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+
+VERBS = (
+    "fit", "evaluate", "predict", "embed", "explain", "report", "new", "components", "show", "plugins", "check",
+    "doctor", "cache",
+)  # fmt: skip
+"""Each is a module beside this one, and a function (or a typer app) of its own name in it."""
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when the command is named, or all of them for the list of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Our own verbs in the order of a user's way, then those of plugins."""
+        return [*VERBS, *(name for name in _plugin_commands() if name not in VERBS)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name in VERBS:
+            return _as_click(cmd_name, getattr(import_module(f"mmcore.cli.{cmd_name}"), cmd_name))
+        command = _plugin_commands().get(cmd_name)
+        return _as_click(cmd_name, command.build()) if command else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the nearest name for one that is unknown."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"there is no command {args[0]!r}. {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mmcore {mmcore.__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def mmcore_(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+    disable_plugin: Annotated[
+        list[str] | None, typer.Option(help="Leave a plugin out; may be repeated. Also: MMCORE_DISABLE_PLUGINS=a,b.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Multimodal learning as composition: which encoder, when to fuse, how, and why the model decided so.
+
+    Example: mmcore demo
+    """
+    from mmcore.catalog import disable
+
+    disable(disable_plugin or [])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 0 done, 2 a mistake of the user's, 1 a failure of ours."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app(args=[each for each in given if each != "--debug"], prog_name="mmcore")
+    except MMCoreError as error:
+        if debug:
+            raise
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed into the pipe
+        sys.exit(141)
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"{type(error).__name__}: {error}. This is a fault of mmcore or of a plugin; --debug shows where.")
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    for line in text.splitlines() or [""]:
+        print(f"error: {line}", file=sys.stderr)
+
+
+def _plugin_commands() -> dict[str, Any]:
+    from mmcore.catalog import load
+
+    return {command.name: command for command in load().plugins.commands}
+
+
+def _as_click(name: str, found: Any) -> click.Command:
+    """A typer app, or a function as typer reads its signature."""
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        single.command(name)(found)
+        command: click.Command = typer.main.get_command(single)
+    else:
+        command = typer.main.get_command(found)
+    command.name = name
+    return command
+
+
+if __name__ == "__main__":
+    main()
