@@ -35,6 +35,7 @@ _HOMES = {
     "mmcore.experiment.specification": ("Experiment",),
     "mmcore.experiment.fitted": ("FittedModel", "load"),
     "mmcore.experiment.quick": ("fit",),
+    "mmcore.cli.fit": ("fit_command",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mmcore.attribution.explanation import Explanation as Explanation
     from mmcore.attribution.game import Game as Game
     from mmcore.attribution.request import GameRequest as GameRequest
+    from mmcore.cli.fit import fit_command as fit_command
     from mmcore.data.batch import Batch as Batch
     from mmcore.data.kind import Budget as Budget
     from mmcore.data.kind import CapabilityMissing as CapabilityMissing

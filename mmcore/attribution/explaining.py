@@ -52,7 +52,7 @@ def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Optio
         row, declaration, parts, returned, game.players,
         asked=tuple(name for name in row.model.modalities if request.play is None or name in request.play),
         output=game.score.output, explained=label, value=value, base_value=base_value,
-        settings={**settings, "output": game.score.output, **returned.settings},
+        settings={**returned.settings, **settings},
         passes=dict(game.passes), evaluations=game.evaluations,
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ def _from_model(row: Row, returned: Attribution, declaration: Explainer, setting
     return _explanation(
         row, declaration, parts, returned, returned.players, asked=tuple(returned.players),
         output=score.output, explained=score.label, value=float(score(row.logits)[0]),
-        base_value=float(returned.base_value), settings={**settings, **returned.settings},
+        base_value=float(returned.base_value), settings={**returned.settings, **settings},
         passes={}, evaluations=0,
     )  # fmt: skip
 

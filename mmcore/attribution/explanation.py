@@ -48,7 +48,7 @@ class Attribution:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One modality in an explanation: its players, what they are worth, and what masking made of them."""
 
@@ -62,6 +62,17 @@ class Part:
     def contribution(self) -> float:
         """Φ = Σ |φ_j| over the modality's players (MM-SHAP, arXiv:2212.08158, equation 2)."""
         return float(np.abs(self.values).sum())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Part):
+            return NotImplemented
+        same_errors = (self.errors is None) == (other.errors is None) and (
+            self.errors is None or np.array_equal(self.errors, other.errors)  # type: ignore[arg-type]
+        )
+        named = (self.labels, self.grid, self.baseline) == (other.labels, other.grid, other.baseline)
+        return named and same_errors and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Explanation:
     """Why a model decided as it did for one row.
 
     Args:
-        explainer: the name of the explainer; `settings` are its options and what followed from them.
+        explainer: the name of the explainer; `settings` are its options as given, and what it decided beside them.
         id: of the row; `row` is its number in its table.
         prediction, target: class, list of labels or number; `correct` is None where there is nothing to compare.
         output: which output was explained (probability, logit, log_odds, quantity), of the class `explained`.

@@ -59,11 +59,13 @@ class JointGame(ModelGame):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        self._known: dict[bytes, np.ndarray] = {}
         self._whole = self.row.batch().inputs
+        self._known = dict(zip(_key(np.ones((1, self.n_players), bool)), self.score(self.row.logits), strict=True))
+        self.passes.update(dict.fromkeys(self.row.present, 1))
+        self.evaluations = 1
 
     def _values(self, keep: np.ndarray) -> np.ndarray:
-        keys = list(map(bytes, np.packbits(keep, axis=1)))
+        keys = _key(keep)
         new = _first_places(keys, self._known)
         for start in range(0, len(new), self.row.batch_size):
             places = new[start : start + self.row.batch_size]
@@ -91,8 +93,7 @@ class TwoStageModelGame(TwoStageGame, ModelGame):
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
-        with torch.inference_mode():
-            self._whole = self.row.model.encode(self.row.batch())
+        self._whole = self.row.encoded
         self.passes.update(dict.fromkeys(self.row.present, 1))
         self._encoded = {name: _Encoded() for name in self.groups}
         for name, of in self.groups.items():

@@ -43,8 +43,8 @@ def draw(explanation: Explanation) -> Figure:
 
     shown = [*explanation.parts, *(explanation.stayed if explanation.drawing is not None else ())]
     panels = len(shown) + 1
-    across = min(panels, ACROSS)
-    lines = ceil(panels / across)
+    lines = ceil(panels / ACROSS)
+    across = ceil(panels / lines)
     size = (across * PANEL[0], lines * PANEL[1] + HEAD + FOOT)
     figure = Figure(figsize=size, facecolor="white")
     FigureCanvasAgg(figure)
@@ -164,6 +164,7 @@ def _make_room(axes: Axes) -> None:
     """Names along the vertical axis stand left of it: give them a part of the panel."""
     if axes.axison and any(label.get_text() for label in axes.get_yticklabels()):
         box = axes.get_position(original=True)
+        axes.tick_params(labelsize=7)
         axes.set_position((box.x0 + 0.27 * box.width, box.y0, 0.71 * box.width, box.height))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmcore.data.kind import Inputs, Kind, Players
     from mmcore.declarations import Description
     from mmcore.model.fusion_model import FusionModel
+    from mmcore.model.representation import Representation
     from mmcore.tasks import Task
 
 
@@ -91,10 +92,18 @@ class Row:
         return here.expand(count, -1)
 
     @cached_property
+    def encoded(self) -> dict[str, Representation]:
+        """Modality → the row as it is, encoded; one row each. For models with two stages."""
+        with torch.inference_mode():
+            return self.model.encode(self.batch())
+
+    @cached_property
     def logits(self) -> torch.Tensor:
         """`(1, C)`: what the model says of the row as it is."""
         with torch.inference_mode():
-            return self.model(self.batch()).logits
+            if not self.model.two_stage:
+                return self.model(self.batch()).logits
+            return self.model.fuse(self.encoded, self.presence(1).to(self.device)).logits
 
     @property
     def prediction(self) -> Any:

@@ -15,7 +15,9 @@ def embed(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 when a row could not be represented.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per forward pass.")] = 64,
 ) -> None:
-    """Write the fused representation of each row, and that of each modality, for t-SNE or retrieval.
+    """Write the representations of rows.
+
+    The fused one of each row and that of each of its modalities, for t-SNE or retrieval.
 
     Example: mmcore embed runs/hs items.csv -o z.parquet
     """

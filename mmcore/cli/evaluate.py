@@ -16,7 +16,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Top-1/3/5, macro F1, calibration and confusion matrix of a split, or of other rows.
+    """Show how good a fitted model is.
+
+    Accuracy or error, calibration and confusion matrix of a split, or of other rows with their target.
 
     Example: mmcore evaluate runs/hs --split test
     """

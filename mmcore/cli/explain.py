@@ -17,37 +17,42 @@ def explain(
         str | None,
         typer.Option(help="Its name, or {name: …, option: …}; by default the one of the experiment."),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="How many test rows.")] = 12,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows of the split, right and wrong ones.")] = 12,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Explain this row instead; may be repeated.")] = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the tables and each row's explanation as JSON.")
     ] = False,
 ) -> None:
-    """Explain test rows: pictures and values in the run's explanations/, shares over classes as a table.
+    """Explain test rows of a run.
+
+    Values and pictures go to its explanations/, the shares over classes are printed.
 
     Example: mmcore explain runs/hs --explainer mm_shap --rows 64
     """
     import json
 
-    from mmcore.attribution.tables import share_tables
     from mmcore.cli.progress import EventPrinter
-    from mmcore.experiment.explain_again import explain_again
+    from mmcore.experiment.explanations import explain_run
+    from mmcore.report.write import write_report
     from mmcore.run import RunFolder
 
     RunFolder(run).require_finished()
+    chosen = _chosen(run, explainer)
     with EventPrinter(quiet=quiet) as show:
-        explanations = explain_again(run, _chosen(run, explainer), rows=rows, on_event=show)
-    tables = share_tables(explanations, [str(name) for name in RunFolder(run).metrics().get("classes", ())])
+        found = explain_run(run, chosen, rows=rows, ids=ids or (), split=split, on_event=show)
+    report = write_report(run)
     if as_json:
         told = {
-            "tables": [table.to_dict() for table in tables],
-            "explanations": [one.to_dict() for one in explanations],
+            "tables": [table.to_dict() for table in found.tables],
+            "explanations": [one.to_dict() for one in found.explanations],
         }
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))
         return
-    for table in tables:
+    for table in found.tables:
         _print(table)
-    typer.echo(f"{len(explanations)} rows explained in {run / 'explanations'}\nReport: {run / 'report.html'}")
+    typer.echo(f"{len(found.explanations)} rows explained in {found.folder}\nReport: {report}")
 
 
 def _chosen(run: Path, explainer: str | None) -> str | dict[str, Any]:
@@ -68,12 +73,13 @@ def _chosen(run: Path, explainer: str | None) -> str | dict[str, Any]:
 
 
 def _print(table: ShareTable) -> None:
-    """The shares of each group of rows that there are."""
+    """The shares over all classes and over each that has rows."""
     from mmcore.cli.tables import print_table
 
+    explained = {row.of_class for row in table.rows if row.n}
     lines = [
         [row.of_class, row.group, *(str(row.shares[name]) for name in table.modalities)]
         for row in table.rows
-        if row.n or row.group != "all"
+        if row.of_class in explained
     ]
     print_table(["class", "predictions", *table.modalities], lines, title=f"{table.explainer}: shares")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mmcore.experiment.running import Run
     from mmcore.experiment.specification import Experiment
 
@@ -30,7 +32,9 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Train, evaluate and explain an experiment, and write its run folder.
+    """Train, evaluate and explain an experiment.
+
+    Everything is written into the run folder; the result table is printed.
 
     Example: mmcore fit experiment.yaml -o runs/hs --set training.epochs=3
     """
@@ -49,6 +53,24 @@ def fit(
         typer.echo(json.dumps({"folder": str(run.folder), "metrics": run.metrics}, indent=2, ensure_ascii=False))
     else:
         _show(run, asked)
+
+
+def fit_command(
+    experiment: Path, folder: Path, *, overrides: Sequence[str] = (), overwrite: bool = False, quiet: bool = False
+) -> Run:
+    """What `mmcore fit` does with a file, for commands of plugins: progress, the result table, where the report is.
+
+    Raises:
+        UserError: the experiment has a mistake, the data can't be used, or the folder is in use.
+    """
+    from mmcore.cli.progress import EventPrinter
+    from mmcore.experiment.specification import Experiment
+
+    asked = Experiment.load(experiment, overrides)
+    with EventPrinter(quiet=quiet) as show:
+        run = asked.run(folder, overwrite=overwrite, on_event=show)
+    _show(run, asked)
+    return run
 
 
 def _asked(

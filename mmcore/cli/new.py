@@ -11,9 +11,11 @@ from mmcore.cli.new_plugin import plugin
 
 new = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Write a commented experiment file, or a plugin's package.\n\nExample: mmcore new experiment --data items.csv",
 )
-new.command("plugin")(plugin)
 
 
 @new.command("experiment")
@@ -46,3 +48,6 @@ def experiment(
         return
     write_text(out, text)
     typer.echo(f"{out}\nRun it: mmcore fit {out}", err=True)
+
+
+new.command("plugin")(plugin)

@@ -22,9 +22,10 @@ def predict(
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per forward pass.")] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines to standard output.")] = False,
 ) -> None:
-    """Predict the rows of a table; one with a broken input gets an error, the rest a prediction.
+    """Predict the rows of a table.
 
-    An empty cell is an absent modality. Exits with 0 when some rows failed, and with 2 when none could be predicted.
+    A row with a broken input gets an error, the rest a prediction; an empty cell is an absent modality. Exits with 0
+    when some rows failed, and with 2 when none could be predicted.
 
     Example: mmcore predict runs/hs items.csv -o out.csv
     """

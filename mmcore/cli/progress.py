@@ -84,7 +84,7 @@ class EventPrinter:
         self.bars.update(self.tasks[stage], completed=done, total=total, note=self.epochs.get(stage, ""))
         if total and done >= total:
             self.bars.remove_task(self.tasks.pop(stage))
-            if not self.bars.console.is_terminal:
+            if not self.bars.console.is_terminal and stage not in self.epochs:
                 self.line(f"{stage}: {total} of {total}")
 
     def show_epoch(self, event: Event) -> None:

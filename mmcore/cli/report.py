@@ -9,7 +9,9 @@ import typer
 
 
 def report(run: Annotated[Path, typer.Argument(help="The run folder.")]) -> None:
-    """Write a run's report.html anew from what its folder holds, and print where it lies.
+    """Write a run's report.html anew.
+
+    It is made from what the run folder holds; where it lies is printed.
 
     Example: mmcore report runs/hs
     """

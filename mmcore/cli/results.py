@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ from mmcore.report.wording import (
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+TOP_K = {"top3": 3, "top5": 5}
+"""Accuracies among the k most probable classes; with no more than k classes there is nothing to get wrong."""
+
+CLASS_COLUMNS = ("precision", "recall", "f1", "average_precision", "support")
+CALIBRATION_COLUMNS = ("low", "high", "confidence", "accuracy", "n")
 
 LARGEST_MATRIX = 20
 """Classes up to which a confusion matrix is printed; larger ones stand in the report and in metrics.json."""
@@ -41,12 +48,18 @@ def print_tables(*tables: Table | str | None) -> None:
 
 
 def figures(found: Mapping[str, Any]) -> dict[str, float | None]:
-    """The metrics among a split's results, in the order in which they are shown.
+    """The metrics among a split's results that say something, in the order in which they are shown.
 
-    >>> figures({"ece": 0.1, "n": 3, "top1": 0.9, "per_class": {}})
+    >>> figures({"ece": 0.1, "n": 3, "top1": 0.9, "top3": 1.0, "per_class": {"a": {}, "b": {}}})
     {'top1': 0.9, 'ece': 0.1}
     """
-    plain = {name: value for name, value in found.items() if isinstance(value, int | float) and name != "n"}
+    classes = len(found.get("per_class") or ()) or math.inf
+    always_right = {name for name, k in TOP_K.items() if k >= classes}
+    plain = {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, int | float) and name != "n" and name not in always_right
+    }
     return {name: plain[name] for name in in_order(list(plain))}
 
 
@@ -61,7 +74,8 @@ def result_table(metrics: Mapping[str, Any], modalities: Sequence[str]) -> Table
     if split is None:
         return None
     fused = figures(metrics[split])
-    alone = {name: found[split] for name, found in metrics.get("baselines", {}).items() if split in found}
+    baselines = metrics.get("baselines", {})
+    alone = {name: baselines[name][split] for name in modalities if split in baselines.get(name, ())}
     gains = metrics.get("gain") or {}
     title = f"{split}, {metrics[split].get('n', '?')} rows"
     table = _table(title)
@@ -115,7 +129,7 @@ def per_class_table(found: Mapping[str, Any]) -> Table | None:
     classes = found.get("per_class")
     if not classes:
         return None
-    columns = list(next(iter(classes.values())))
+    columns = _in_order(CLASS_COLUMNS, next(iter(classes.values())))
     table = _table("per class")
     table.add_column("class")
     for column in columns:
@@ -127,14 +141,15 @@ def per_class_table(found: Mapping[str, Any]) -> Table | None:
 
 def calibration_table(found: Mapping[str, Any]) -> Table | None:
     """How sure the model was, and how often it was right."""
-    bins = [point for point in found.get("calibration") or () if point.get("n", point.get("count"))]
+    bins = [point for point in found.get("calibration") or () if point.get("n")]
     if not bins:
         return None
     table = _table("calibration")
-    for column in bins[0]:
+    columns = _in_order(CALIBRATION_COLUMNS, bins[0])
+    for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for point in bins:
-        table.add_row(*(number(value) if isinstance(value, int | float) else str(value) for value in point.values()))
+        table.add_row(*(number(point[column]) for column in columns))
     return table
 
 
@@ -166,6 +181,11 @@ def _table(title: str) -> Table:
     from rich.table import Table
 
     return Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+
+
+def _in_order(known: Sequence[str], found: Mapping[str, Any]) -> list[str]:
+    """Known columns in their order, others after them: a JSON file keeps no order."""
+    return [*(name for name in known if name in found), *(name for name in found if name not in known)]
 
 
 def _label(metric: str) -> str:

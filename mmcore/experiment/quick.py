@@ -99,6 +99,8 @@ def free_folder(name: str) -> Path:
 
 def _kept(frame: pd.DataFrame) -> Path:
     """The frame as a Parquet file in the cache folder, named after its content."""
+    import pyarrow.parquet as pq
+
     from mmcore.data.tables import read_table
     from mmcore.files import cache_folder, writing
 
@@ -106,7 +108,7 @@ def _kept(frame: pd.DataFrame) -> Path:
     target = cache_folder() / "frames" / f"{rows._fingerprint}.parquet"
     if not target.exists():
         with writing(target) as temporary:
-            rows.to_parquet(str(temporary))
+            pq.write_table(rows.data.table.combine_chunks(), temporary)
     return target
 
 

@@ -87,7 +87,7 @@ def _towers(encoders: Mapping[str, EncoderChoice], kinds: Mapping[str, str]) -> 
                 )
             if kinds[name] != kinds[first]:
                 raise CompositionError(f"{pair} share {tower!r}, but are of kinds {kinds[first]} and {kinds[name]}")
-            if False:
+            if encoders[name] != encoders[first]:
                 raise CompositionError(f"{pair} share {tower!r}, but ask for different encoders or options")
     return towers
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import mmcore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ATTRIBUTION = (
     "All emojis designed by OpenMoji – the open-source emoji and icon project. "
@@ -64,3 +64,20 @@ def mmcore_datasets() -> Iterator[mmcore.Dataset]:
         extra="mmcore-framework[demo]",
         tiny={"size": 32},
     )
+
+
+@mmcore.hookimpl
+def mmcore_commands() -> Iterator[mmcore.Command]:
+    """`mmcore demo`."""
+    yield mmcore.Command(
+        name="demo",
+        summary="Train image + text on real data with pretrained weights, explain it, and write a report",
+        build=build_demo,
+    )
+
+
+def build_demo() -> Callable[..., None]:
+    """The command's function."""
+    from mmcore_openmoji.demo import demo
+
+    return demo

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from mmcore.cli.results import (
@@ -36,7 +38,7 @@ def test_the_table_shows_each_modality_alone_the_fused_model_and_the_gain(capsys
     text = printed(capsys, result_table(metrics(0.01, 0.09, 0.05), ["image", "text"]))
     head, row = (next(line for line in text.splitlines() if word in line) for word in ("image alone", "Top-1"))
     assert [word for word in ("image alone", "text alone", "fused", "gain", "95 % interval") if word not in head] == []
-    cells = [cell.strip() for cell in row.strip("│┃ ").split("│")]
+    cells = re.split(r" {2,}", row.strip())
     assert cells == ["Top-1 accuracy ↑", "70.0\u202f%", "85.0\u202f%", "90.0\u202f%", "+5.0", "+1.0 to +9.0"]
     assert "test, 200 rows" in text
     assert "\x1b" not in text
@@ -79,7 +81,7 @@ def test_a_split_is_shown_with_classes_confusion_and_calibration(capsys):
     )
     assert "90.0\u202f%" in text
     assert "0.995" in text
-    assert any(line.split() == ["│", "1", "a", "│", "99", "│", "1", "│"] for line in text.splitlines())
+    assert ["1", "a", "99", "1"] in [line.split() for line in text.splitlines()]
     assert "confidence" in text
 
 

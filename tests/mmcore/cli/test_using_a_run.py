@@ -115,3 +115,21 @@ def test_rows_without_a_target_are_refused(call):
     code, _, err = call("evaluate", "run", "some.csv")
     assert code == 2
     assert "these rows hold no target" in err
+
+
+def test_explaining_names_an_explainer_or_says_that_there_is_none(call, tmp_path):
+    (tmp_path / "run" / "experiment.yaml").write_text("dataset: openmoji\nencoders: {text: minilm}\n")
+    code, _, err = call("explain", "run")
+    assert code == 2
+    assert "the experiment names no explainer. Name one with --explainer" in err
+    code, _, err = call("explain", "run", "--explainer", "[1]")
+    assert code == 2
+    assert "--explainer '[1]' names none" in err
+
+
+def test_a_run_that_is_not_finished_is_not_used(call, tmp_path):
+    (tmp_path / "run" / "status.json").write_text('{"status": "running", "format_version": 1}')
+    for verb in (("evaluate", "run"), ("report", "run"), ("explain", "run")):
+        code, _, err = call(*verb)
+        assert code == 2
+        assert "it was killed" in err
