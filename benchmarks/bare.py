@@ -10,7 +10,6 @@ import timm
 import torch
 from PIL import Image
 from torch import nn
-from torchvision.transforms import v2
 from transformers import AutoModel, AutoTokenizer
 
 

@@ -22,7 +22,5 @@ def demo_rows() -> tuple[list[dict[str, Any]], Path]:
     """Rows with `image`, `text` and `group`, and the folder that pictures lie in."""
     source = open_source(mmcore.Experiment.from_dict(EXPERIMENT), load())
     columns = {name: field.columns[0] for name, field in source.modalities.items()}
-    rows = [
-        {**{name: row[column] for name, column in columns.items()}, "group": row["group"]} for row in source.rows
-    ]
+    rows = [{**{name: row[column] for name, column in columns.items()}, "group": row["group"]} for row in source.rows]
     return rows, source.root

@@ -25,7 +25,7 @@ _HOMES = {
     "mmcore.data.batch": ("Batch",),
     "mmcore.data.tables": ("read_table", "table_columns", "table_root"),
     "mmcore.tasks": ("MultiLabel", "Regression", "SingleLabel", "Task"),
-    "mmcore.model.representation": ("Output", "Representation"),
+    "mmcore.representation": ("Output", "Representation"),
     "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
     "mmcore.model.encoder_bank": ("EncoderBank",),
     "mmcore.model.composition": ("compose",),
@@ -91,13 +91,13 @@ if TYPE_CHECKING:
     from mmcore.model.encoder_bank import EncoderBank as EncoderBank
     from mmcore.model.fusion_model import FusionModel as FusionModel
     from mmcore.model.fusion_model import MethodFactory as MethodFactory
-    from mmcore.model.representation import Output as Output
-    from mmcore.model.representation import Representation as Representation
     from mmcore.options import ComponentConfig as ComponentConfig
     from mmcore.options import ComponentRef as ComponentRef
     from mmcore.options import Field as Field
     from mmcore.options import NoOptions as NoOptions
     from mmcore.options import Options as Options
+    from mmcore.representation import Output as Output
+    from mmcore.representation import Representation as Representation
     from mmcore.tasks import MultiLabel as MultiLabel
     from mmcore.tasks import Regression as Regression
     from mmcore.tasks import SingleLabel as SingleLabel

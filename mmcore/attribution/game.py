@@ -14,7 +14,7 @@ import numpy as np
 from mmcore.errors import ComponentError
 
 if TYPE_CHECKING:
-    from mmcore.model.representation import Representation
+    from mmcore.representation import Representation
 
 COMBINATIONS = 65_536
 """Combinations of maskings whose value is asked for at a time."""
@@ -165,7 +165,7 @@ def rows_of(representation: Representation, places: np.ndarray) -> Representatio
     """The rows of a representation at these places, in this order."""
     import torch
 
-    from mmcore.model.representation import Representation
+    from mmcore.representation import Representation
 
     index = torch.from_numpy(np.asarray(places, dtype=np.int64)).to(representation.vector.device)
     parts = (representation.vector, representation.tokens, representation.mask)

@@ -11,7 +11,7 @@ import torch
 from mmcore.attribution.game import Game, TwoStageGame, rows_of
 from mmcore.data.batch import Batch
 from mmcore.errors import ComponentError
-from mmcore.model.representation import Representation
+from mmcore.representation import Representation
 
 if TYPE_CHECKING:
     from mmcore.attribution.row import Row

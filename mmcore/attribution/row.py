@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmcore.data.kind import Inputs, Kind, Players
     from mmcore.declarations import Description
     from mmcore.model.fusion_model import FusionModel
-    from mmcore.model.representation import Representation
+    from mmcore.representation import Representation
     from mmcore.tasks import Task
 
 

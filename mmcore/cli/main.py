@@ -16,7 +16,6 @@ from mmcore.errors import MMCoreError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
 
 VERBS = (
     "fit", "evaluate", "predict", "embed", "explain", "report", "new", "components", "show", "plugins", "check",
@@ -28,26 +27,26 @@ VERBS = (
 class LazyGroup(TyperGroup):
     """Imports a command's module when the command is named, or all of them for the list of commands."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Our own verbs in the order of a user's way, then those of plugins."""
         return [*VERBS, *(name for name in _plugin_commands() if name not in VERBS)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a name."""
         if cmd_name in VERBS:
             return _as_click(cmd_name, getattr(import_module(f"mmcore.cli.{cmd_name}"), cmd_name))
         command = _plugin_commands().get(cmd_name)
         return _as_click(cmd_name, command.build()) if command else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each command with its whole first sentence."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.get_short_help_str(300)) for name, each in commands if each is not None])
 
     def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+        self, ctx: Any, args: list[str]
+    ) -> Any:
         """As click's, with the nearest name for one that is unknown."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"there is no command {args[0]!r}. {did_you_mean(args[0], self.list_commands(ctx))}")
@@ -124,12 +123,12 @@ def _plugin_commands() -> dict[str, Any]:
     return {command.name: command for command in load().plugins.commands}
 
 
-def _as_click(name: str, found: Any) -> click.Command:
+def _as_click(name: str, found: Any) -> Any:
     """A typer app, or a function as typer reads its signature."""
     if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         single.command(name)(found)
-        command: click.Command = typer.main.get_command(single)
+        command: Any = typer.main.get_command(single)
     else:
         command = typer.main.get_command(found)
     command.name = name

@@ -168,7 +168,7 @@ def collate(items: Sequence[Item]) -> Tree:
 
 def batch_from_tree(tree: Mapping[str, Any], modalities: Sequence[str]) -> Batch:
     """What `collate` made, as the `Batch` that models read."""
-    from mmcore.model.representation import Representation
+    from mmcore.representation import Representation
 
     return Batch(
         modalities=tuple(modalities),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mmcore.data.batch import Batch
     from mmcore.model.fusion_model import FusionModel
-    from mmcore.model.representation import Output, Representation
+    from mmcore.representation import Output, Representation
 
 
 @dataclass(frozen=True)

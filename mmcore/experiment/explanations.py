@@ -159,9 +159,7 @@ def _predictions(run: RunFolder) -> pd.DataFrame:
     return pd.read_parquet(run.path / "predictions.parquet")
 
 
-def _chosen(
-    predictions: pd.DataFrame, *, rows: int | None, ids: Sequence[str], split: str, seed: int
-) -> pd.DataFrame:
+def _chosen(predictions: pd.DataFrame, *, rows: int | None, ids: Sequence[str], split: str, seed: int) -> pd.DataFrame:
     """The predictions to explain, in the order of the data set."""
     if ids:
         missing = sorted(set(ids) - set(predictions["id"]))

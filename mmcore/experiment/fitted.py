@@ -9,8 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mmcore.catalog import Catalog
 from mmcore.catalog import load as load_catalog
 from mmcore.data.reading import ReadRow, RowReader
@@ -98,8 +96,8 @@ class FittedModel:
         Raises:
             UserError: there is no such split, or the rows hold no target.
         """
-        from mmcore.evaluation.metrics import metrics
         from mmcore.evaluation.inference import join
+        from mmcore.evaluation.metrics import metrics
 
         if rows is None:
             return self._stored_metrics(split)
@@ -131,7 +129,13 @@ class FittedModel:
             raise DataError(f"the row can't be explained: {error}")
         target = table[number].get(self.manifest["target"])
         return explain_row(
-            self, read.samples, explainer, row_id=self._id(table[number], number), number=number, target=target, **options
+            self,
+            read.samples,
+            explainer,
+            row_id=self._id(table[number], number),
+            number=number,
+            target=target,
+            **options,
         )
 
     def read_row(self, row: Mapping[str, Any], root: Path) -> ReadRow:
@@ -254,9 +258,9 @@ def load_artefact(model_folder: Path, catalog: Catalog, *, folder: Path | None =
     from mmcore.model.composition import build_model
 
     manifest = read_manifest(model_folder)
-    preparation = Preparation.from_dict(manifest["modalities"], catalog)
+    preparation = Preparation.from_list(manifest["modalities"], catalog)
     task = task_from_dict(manifest["task"])
-    encoders = {name: EncoderSlot.model_validate(slot) for name, slot in manifest["encoders"].items()}
+    encoders = {name: EncoderSlot.model_validate(manifest["encoders"][name]) for name in preparation.modalities}
     module = build_model(
         {name: slot.choice() for name, slot in encoders.items()},
         {name: field.kind for name, field in preparation.fields.items()},

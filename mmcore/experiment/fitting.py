@@ -155,7 +155,7 @@ class Fitting:
             indices=rows,
             targets=self.data.targets,
             features={name: self.features[name] for name in model.modalities if name in self.features},
-            augment={name: True for name in self.augmented()} if augment else {},
+            augment=dict.fromkeys(self.augmented(), True) if augment else {},
             seed=self.experiment.seed,
         )
 

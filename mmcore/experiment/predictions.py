@@ -82,7 +82,9 @@ def representation_columns(found: Inference) -> dict[str, list[Any]]:
         columns["fused"] = list(found.fused)
     for name, vectors in found.vectors.items():
         present = found.present[:, found.modalities.index(name)]
-        columns[f"modality:{name}"] = [vector if there else None for vector, there in zip(vectors, present, strict=True)]
+        columns[f"modality:{name}"] = [
+            vector if there else None for vector, there in zip(vectors, present, strict=True)
+        ]
     return columns
 
 

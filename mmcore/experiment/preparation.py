@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ from mmcore.catalog import Catalog
 from mmcore.data.kind import Kind
 from mmcore.data.reading import RowReader, iterate_rows, row_id
 from mmcore.data.source import DataSource, ModalityField
-from mmcore.declarations import Description, ModalityKind
 from mmcore.data.survey import RowProblem, Survey
+from mmcore.declarations import Description, ModalityKind
 from mmcore.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -81,23 +81,25 @@ class Preparation:
         present = np.array([name in samples for name in model.modalities])
         return Item(inputs, {}, present, number, None, {name: self.kinds[name] for name in model.modalities})
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-like, for the model's manifest."""
-        return {
-            name: {
+    def to_list(self) -> list[dict[str, Any]]:
+        """JSON-like, for the model's manifest; the modalities' order is the model's."""
+        return [
+            {
+                "name": name,
                 "kind": field.kind,
                 "columns": list(field.columns),
                 "single": field.single,
                 "description": self.descriptions[name].model_dump(mode="json"),
             }
             for name, field in self.fields.items()
-        }
+        ]
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any], catalog: Catalog) -> Preparation:
-        """The opposite of `to_dict`; a kind whose plugin is not installed is named."""
+    def from_list(cls, saved: Sequence[Mapping[str, Any]], catalog: Catalog) -> Preparation:
+        """The opposite of `to_list`; a kind whose plugin is not installed is named."""
         fields, kinds, descriptions = {}, {}, {}
-        for name, entry in saved.items():
+        for entry in saved:
+            name = entry["name"]
             declaration = catalog.get("modality-kind", entry["kind"])
             assert isinstance(declaration, ModalityKind)
             fields[name] = ModalityField(entry["kind"], tuple(entry["columns"]), entry["single"])

@@ -72,7 +72,7 @@ class PreparedData:
     def manifest(self, experiment: Experiment) -> dict[str, Any]:
         """What a saved model must say of itself to be built again without the data."""
         return {
-            "modalities": self.preparation.to_dict(),
+            "modalities": self.preparation.to_list(),
             "encoders": {name: slot.to_short_form() for name, slot in experiment.encoders.items()},
             "fusion": experiment.fusion.to_short_form() if experiment.fusion else None,
             "task": self.task.model_dump(mode="json"),

@@ -55,6 +55,7 @@ def run_experiment(
         UserError: the experiment has a mistake, the data can't be used, or the folder is in use.
     """
     experiment.validate()
+    experiment = experiment.resolved()
     catalog = load_catalog()
     run = RunFolder(Path(folder), [on_event] if on_event else [])
     with run.writing(resume=resume, overwrite=overwrite):

@@ -94,7 +94,7 @@ class Experiment(ExperimentSections):
         """
         return _in_order(component_problems(self.to_dict()), self._document)
 
-    def validate(self) -> None:
+    def validate(self) -> None:  # type: ignore[override]
         """Refuse an experiment that has problems.
 
         Raises:
@@ -111,7 +111,7 @@ class Experiment(ExperimentSections):
         from mmcore.catalog import load
 
         resolved = load().resolve("dataset", self.dataset, path=("dataset",))
-        kinds = resolved.declaration.modalities(resolved.options)  # type: ignore[attr-defined]
+        kinds = resolved.declaration.modalities(resolved.options)
         return {name: kinds[name] for name in self.encoders}
 
     def resolved(self) -> Self:

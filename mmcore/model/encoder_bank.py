@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mmcore.errors import ComponentError, CompositionError
-from mmcore.model.representation import Representation
 from mmcore.model.trainable import Trainable, apply_trainable, train_mode
+from mmcore.representation import Representation
 
 if TYPE_CHECKING:
     from mmcore.data.batch import Batch
@@ -139,9 +139,7 @@ class EncoderBank(nn.Module):
 
     def _call(self, name: str, inputs: Mapping[str, Tensor], count: int) -> Representation:
         slot, tower = self._slots[name], self.tower(name)
-        frozen = self.is_frozen(name)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            returned = tower(inputs) if hasattr(tower, "input_spec") else tower(inputs[slot.primary])
+        returned = tower(inputs) if hasattr(tower, "input_spec") else tower(inputs[slot.primary])
         representation = returned if isinstance(returned, Representation) else None
         if isinstance(returned, Tensor):
             representation = Representation(returned)

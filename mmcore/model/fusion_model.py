@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmcore.data.batch import Batch
 from mmcore.declarations import FusionMethod, InputSpec
-from mmcore.model.representation import Output, Representation
+from mmcore.representation import Output, Representation
 
 if TYPE_CHECKING:
     from mmcore.tasks import Task

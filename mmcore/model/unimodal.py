@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from mmcore.model.fusion_model import FusionModel
-from mmcore.model.representation import Output, Representation
+from mmcore.representation import Output, Representation
 
 if TYPE_CHECKING:
     from mmcore.data.batch import Batch

@@ -16,7 +16,7 @@ class CheckFailed(AssertionError):
     """The component does not keep what the check claims."""
 
 
-class Skipped(Exception):  # noqa: N818 - not an error: the check says nothing about this component
+class Skipped(Exception):
     """The check can't say anything about this component; the message is the reason."""
 
 

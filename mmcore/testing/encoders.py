@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcore.declarations import Encoder, Resources
-from mmcore.model.representation import Representation
+from mmcore.representation import Representation
 from mmcore.testing.bench import KindMaterial, build, kind_material
 from mmcore.testing.check import check, claim
 from mmcore.testing.modules import ROWS, ModuleBench, promised_dim, require_shape, skip_unless
@@ -89,7 +89,9 @@ def states_an_input_spec_that_travels(bench: EncoderBench) -> None:
     wanted = bench.material.declaration.input_spec
     spec = getattr(module, "input_spec", None)
     if not isinstance(spec, wanted):
-        claim(False, f"`input_spec` is {type(spec).__name__}; the kind {bench.declaration.kind!r} reads {wanted.__name__}")
+        claim(
+            False, f"`input_spec` is {type(spec).__name__}; the kind {bench.declaration.kind!r} reads {wanted.__name__}"
+        )
     assert spec is not None
     copy = pickle.loads(pickle.dumps(spec))  # noqa: S301 - our own bytes, as a data loader's worker gets them
     same = copy.fingerprint() == spec.fingerprint() == bench.build_seeded(7).input_spec.fingerprint()
@@ -143,7 +145,8 @@ def lists_blocks_of_its_own(bench: EncoderBench) -> None:
     claim(not strangers, f"blocks {strangers} are not parts of the module")
     claim(len({id(block) for block in blocks}) == len(blocks), "a block is listed twice")
     claim(
-        all(any(True for _ in block.parameters()) for block in blocks), "a block has no parameters: nothing to fine-tune"
+        all(any(True for _ in block.parameters()) for block in blocks),
+        "a block has no parameters: nothing to fine-tune",
     )
 
 

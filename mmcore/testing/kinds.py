@@ -88,7 +88,9 @@ def builds(bench: KindBench) -> None:
 @check(ModalityKind)
 def reads_its_examples(bench: KindBench) -> None:
     """It decodes the examples that it declares, and they are neither missing nor all alike."""
-    claim(len(bench.material.samples) == COUNT, f"`examples(folder, {COUNT})` gave {len(bench.material.samples)} values")
+    claim(
+        len(bench.material.samples) == COUNT, f"`examples(folder, {COUNT})` gave {len(bench.material.samples)} values"
+    )
     absent = [value for value in bench.material.values if bench.kind.is_missing(value)]
     claim(not absent, f"`is_missing` says that an example is missing: {absent[:1]}")
     alike = all(difference(prepared, bench.prepared[0]) is None for prepared in bench.prepared)
@@ -137,7 +139,9 @@ def prepares_the_same_each_time(bench: KindBench) -> None:
         for name, tensor in prepared.items():
             claim(isinstance(tensor, Tensor), f"`prepare` returned {type(tensor).__name__} for {name!r}, not a tensor")
             claim(bool(torch.isfinite(tensor.float()).all()), f"`prepare` gave NaN or infinity in {name!r}")
-        claim(bench.kind.primary in prepared, f"`primary` is {bench.kind.primary!r}; `prepare` gives {sorted(prepared)}")
+        claim(
+            bench.kind.primary in prepared, f"`primary` is {bench.kind.primary!r}; `prepare` gives {sorted(prepared)}"
+        )
 
 
 @check(ModalityKind)
@@ -245,7 +249,9 @@ def embeds_tokens_for_early_fusion(bench: KindBench) -> None:
 def guesses_its_own_columns(bench: KindBench) -> None:
     """`guess` gives a number from 0 to 1, above 0 for a column of its own examples."""
     values = bench.material.values
-    columns = {key: [value[key] for value in values] for key in values[0]} if isinstance(values[0], dict) else {"x": values}
+    columns = (
+        {key: [value[key] for value in values] for key in values[0]} if isinstance(values[0], dict) else {"x": values}
+    )
     guesses = [bench.declaration.guess(name, list(cells)) for name, cells in columns.items()]
     claim(all(0.0 <= guess <= 1.0 for guess in guesses), f"`guess` gave {guesses}, not numbers from 0 to 1")
     claim(max(guesses) > 0.0, "`guess` does not recognise the kind's own examples")
@@ -330,5 +336,3 @@ def _let_go(bench: KindBench, value: Any) -> None:
     path = bench.material.root / str(value)
     if path.exists() and stat.S_ISFIFO(path.stat().st_mode):
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-
-

@@ -180,7 +180,9 @@ def _declared_by(module: ModuleType) -> list[Component]:
         for declared in getattr(manager.hook, name)():
             found.extend(declared or ())
     if not found:
-        raise UserError(f"the module {module.__name__!r} declares nothing", hint="Are its hooks marked @mmcore.hookimpl?")
+        raise UserError(
+            f"the module {module.__name__!r} declares nothing", hint="Are its hooks marked @mmcore.hookimpl?"
+        )
     return found
 
 
@@ -226,5 +228,15 @@ def _refuse_unknown(names: Iterable[str], declarations: Sequence[Component]) -> 
 
 
 def _load_checks() -> None:
-    for name in ("declared", "modules", "encoders", "methods", "strategies", "kinds", "players", "datasets", "explainers"):
+    for name in (
+        "declared",
+        "modules",
+        "encoders",
+        "methods",
+        "strategies",
+        "kinds",
+        "players",
+        "datasets",
+        "explainers",
+    ):
         import_module(f"mmcore.testing.{name}")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmcore.declarations import FusionMethod
 from mmcore.errors import CompositionError
-from mmcore.model.representation import Representation
+from mmcore.representation import Representation
 from mmcore.testing.bench import build, seeded
 from mmcore.testing.check import check, claim
 from mmcore.testing.modules import ROWS, ModuleBench, promised_dim, require_shape, skip_unless

@@ -23,9 +23,7 @@ AT_MOST = 60
 
 def players_of(bench: KindBench, index: int, granularity: str | int) -> Players:
     """The players of one of the bench's samples."""
-    return bench.kind.players(
-        bench.material.samples[index], bench.prepared[index], bench.spec, granularity=granularity
-    )
+    return bench.kind.players(bench.material.samples[index], bench.prepared[index], bench.spec, granularity=granularity)
 
 
 def partitions(bench: KindBench) -> Iterator[tuple[dict[str, Tensor], Players]]:

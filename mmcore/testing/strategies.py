@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmcore.data.batch import Batch
 from mmcore.declarations import Description, FusionMethod, FusionStrategy, InputSpec
 from mmcore.model.fusion_model import FusionModel, MethodFactory
-from mmcore.model.representation import Output, Representation
+from mmcore.representation import Output, Representation
 from mmcore.testing.bench import build, seeded
 from mmcore.testing.check import CheckFailed, Skipped, check, claim
 from mmcore.testing.dropout import require_fair_dropout
@@ -123,7 +123,10 @@ class StrategyBench(ModuleBench):
 
 def outputs_of(output: Output) -> dict[str, Tensor]:
     """The tensors of an output that have the batch first."""
-    named = {"logits": output.logits, **{f"logits of {name}": each for name, each in output.per_modality_logits.items()}}
+    named = {
+        "logits": output.logits,
+        **{f"logits of {name}": each for name, each in output.per_modality_logits.items()},
+    }
     return named if output.representation is None else {**named, "representation": output.representation}
 
 

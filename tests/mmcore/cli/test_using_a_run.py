@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from mmcore.cli.main import main
 
 import mmcore.experiment.fitted
+from mmcore.cli.main import main
 from mmcore.errors import DataError
 from mmcore.run import RunFolder
 

@@ -11,7 +11,7 @@ from mmcore.data.batch import Batch
 from mmcore.errors import ComponentError, CompositionError
 from mmcore.model.compatibility import usable_as_name
 from mmcore.model.encoder_bank import EncoderBank, EncoderSlot
-from mmcore.model.representation import Representation
+from mmcore.representation import Representation
 
 ABSENT = [[True, True], [False, True], [True, False], [False, True], [True, True]]
 
@@ -167,6 +167,23 @@ def test_a_frozen_encoder_has_no_gradient_and_stays_in_evaluation_mode():
     assert bank.is_frozen("b")
     assert not bank.is_frozen("a")
     assert bank.tower("a").training
+
+
+def test_a_frozen_encoder_passes_gradient_on_to_its_inputs():
+    bank, batch = bank_of(), make_batch()
+    batch.inputs["b"]["values"].requires_grad_()
+    bank.encode(batch)["b"].vector.sum().backward()
+    assert batch.inputs["b"]["values"].grad.any()
+    assert all(parameter.grad is None for parameter in bank.tower("b").parameters())
+
+
+def test_an_encoder_that_has_nothing_to_train_is_frozen():
+    module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(4, affine=False))
+    slot = EncoderSlot(None, module, "all", input_spec=NumbersSpec(), dim=4)
+    bank, batch = EncoderBank({"a": slot}).train(), make_batch(modalities=("a",))
+    assert bank.is_frozen("a")
+    assert torch.equal(bank.encode(batch)["a"].vector, bank.encode(batch)["a"].vector)
+    assert int(module[1].num_batches_tracked) == 0
 
 
 def test_the_frozen_blocks_of_a_partly_trained_encoder_stay_in_evaluation_mode():

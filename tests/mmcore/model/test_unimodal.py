@@ -7,8 +7,8 @@ from trial_parts import Linear, make_batch
 
 import mmcore
 from mmcore.model.encoder_bank import EncoderBank, EncoderSlot
-from mmcore.model.representation import Representation
 from mmcore.model.unimodal import UnimodalModel
+from mmcore.representation import Representation
 
 TASK = mmcore.SingleLabel(classes=["x", "y"])
 

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from sound_components import (
-    ADD, CURVE, READER, TOGETHER, VOTE, Add, Curve, CurveSpec, Reader, Together, Vote,
+    ADD,
+    CURVE,
+    READER,
+    TOGETHER,
+    VOTE,
+    Add,
+    Curve,
+    CurveSpec,
+    Reader,
+    Together,
+    Vote,
 )  # fmt: skip
 from torch import nn
 
@@ -34,9 +44,7 @@ def broken(check, words, sound):
         elif isinstance(sound, mmcore.FusionMethod):
             changes = {"build": lambda options, widths, task: defective(widths)}
         else:
-            changes = {
-                "build": lambda options, descriptions, encoders, method, task: defective(encoders, method, task)
-            }
+            changes = {"build": lambda options, descriptions, encoders, method, task: defective(encoders, method, task)}
         declaration = dataclasses.replace(sound, name=_snake(defective.__name__), **changes)
         BROKEN.append((declaration, check, words))
         return defective

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mmcore.model.fusion_model import FusionModel
-from mmcore.model.representation import Output, Representation
+from mmcore.representation import Output, Representation
 from mmcore.training.options import TrainingOptions
 
 MODALITIES = ("a", "b")

@@ -106,6 +106,12 @@ def test_a_single_vote_is_the_decision():
     torch.testing.assert_close(fused.softmax(1), logits.softmax(1))
 
 
+def test_fused_votes_on_one_label_are_logarithms_of_probabilities():
+    inputs = {name: torch.randn(4, 3, dtype=torch.double) for name in "ab"}
+    fused = make("soft_voting", {"a": 3, "b": 3})(inputs, torch.tensor([[True, True], [True, False]] * 2))
+    torch.testing.assert_close(fused.exp().sum(1), torch.ones(4, dtype=torch.double))
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_modalities_are_told_apart_by_name_and_not_by_place(name):
     widths = {"a": 3, "b": 3}

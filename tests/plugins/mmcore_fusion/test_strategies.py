@@ -156,7 +156,7 @@ def test_the_loss_of_late_fusion_is_the_mean_of_what_each_modality_loses_over_it
         rows = [row for row, here in enumerate(SOME) if here[column]]
         chosen = output.per_modality_logits[name].log_softmax(1)[rows, batch.targets[rows]]
         expected.append(-float(chosen.detach().mean()))
-    assert float(model.loss(output, batch)) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert model.loss(output, batch).item() == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_a_modality_that_no_row_has_costs_nothing_in_late_fusion():
@@ -192,10 +192,10 @@ def test_both_strategies_train_on_every_task(strategy, task, targets):
     for _ in range(60):
         optimiser.zero_grad()
         loss = model.loss(model(batch), batch)
-        first = first or float(loss)
+        first = first or loss.item()
         loss.backward()
         optimiser.step()
-    assert float(model.eval().loss(model(batch), batch)) < 0.3 * first
+    assert model.eval().loss(model(batch), batch).item() < 0.3 * first
 
 
 @pytest.mark.parametrize("fill", [1e6, float("nan"), float("-inf")])
@@ -219,6 +219,30 @@ def test_what_stands_where_a_modality_is_absent_changes_neither_output_nor_gradi
         assert torch.equal(own, expected)
 
 
+@pytest.mark.parametrize(("strategy", "method"), [("intermediate", "multconcat"), ("late", "soft_voting")])
+def test_what_stands_in_a_representation_where_it_is_absent_does_no_harm_either(strategy, method):
+    gradients = []
+    for content in (0.0, float("nan")):
+        model, batch = make(strategy, method).eval(), make_batch(SOME)
+        encoded = {
+            name: mmcore.Representation(each.vector.masked_fill(~batch.present[:, [column]], content))
+            for column, (name, each) in enumerate(model.encode(batch).items())
+        }
+        model.loss(model.fuse(encoded, batch.present), batch).backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(own, expected) for own, expected in zip(*gradients, strict=True))
+
+
+def test_a_placeholder_among_tokens_counts_as_every_token():
+    method = ReadsTokens()
+    model = make(method=method, readers={name: Reader(5, tokens=True) for name in "ab"}, placeholder="learned").eval()
+    model(make_batch(SOME))
+    given = method.given["a"]
+    for row, (here, _) in enumerate(SOME):
+        assert given.mask[row].tolist() == ([True, False] if here else [True, True])
+        assert here or torch.equal(given.tokens[row], model.placeholders["a"].expand(2, 5))
+
+
 def test_a_learned_placeholder_stands_for_an_absent_modality_and_learns():
     model, batch = make(placeholder="learned").eval(), make_batch(SOME)
     output = model(batch)
@@ -234,17 +258,10 @@ def test_a_method_that_reads_tokens_gets_one_of_an_encoder_that_has_none():
     model = make(method=method, readers={"a": Reader(5, tokens=True), "b": Reader(5)}).eval()
     output = model(make_batch(SOME))
     assert [each.tokens.shape for each in method.given.values()] == [(6, 2, 5), (6, 1, 5)]
-    np.testing.assert_allclose(  # the row that has b only
-        numpy_row(output.representation, 1),
-        layer_norm(numbers(model.encode(make_batch(SOME))["b"].vector))[1],
-        atol=1e-5,
-    )
+    only_b = layer_norm(numbers(model.encode(make_batch(SOME))["b"].vector))[1]
+    np.testing.assert_allclose(numbers(output.representation[1]), only_b, atol=1e-5)
     model(make_batch([[False, True]] * 2))  # a gives no tokens at all: it was not called
     assert method.given["a"].tokens.shape == (2, 1, 5)
-
-
-def numpy_row(tensor, row):
-    return tensor[row].detach().numpy()
 
 
 @given(
