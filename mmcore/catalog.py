@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -165,8 +167,11 @@ class Catalog:
         """
         where = f"{declaration.type} {declaration.name!r}"
         check_requirements(declaration)
-        more = {"resources": resources or Resources()} if _takes_resources(declaration) else {}
         try:
+            parameters = inspect.signature(declaration.build).parameters
+            if isinstance(declaration, ModalityKind) and not parameters:
+                return declaration.build()  # a kind's class is its own `build`
+            more = {"resources": resources or Resources()} if "resources" in parameters else {}
             return declaration.build(options, *arguments, **more)
         except MMCoreError:
             raise
@@ -174,7 +179,7 @@ class Catalog:
             raise MissingDependency(
                 f"needs {error.name!r}, which is not installed", where=where, hint=_install(declaration, error.name)
             ) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             owner = self._owner(declaration)
             raise ComponentError(
                 f"could not be built: {type(error).__name__}: {error}",
@@ -186,20 +191,21 @@ class Catalog:
         """A modality kind, built once."""
         if name not in self._kinds:
             declaration = self.get("modality-kind", name)
-            options = declaration.options()
-            arguments = [options] if inspect.signature(declaration.build).parameters else []
-            check_requirements(declaration)
-            self._kinds[name] = declaration.build(*arguments)
+            self._kinds[name] = self.build(declaration, declaration.options())
         return self._kinds[name]
 
     def _options(
         self, declaration: Component, chosen: ComponentConfig, path: KeyPath
     ) -> tuple[Options | None, list[OptionError]]:
-        problems = option_problems(declaration.options, chosen.options, path=path)
+        try:
+            written = json.dumps(chosen.options, default=_plain)
+        except (TypeError, ValueError) as error:
+            return None, [OptionError(f"its options can't be written down: {error}", path=path)]
+        problems = option_problems(declaration.options, json.loads(written), path=path)
         if problems:
             return None, problems
         try:
-            options = declaration.options.model_validate_json(json.dumps(chosen.options), strict=True)
+            options = declaration.options.model_validate_json(written, strict=True)
         except ValidationError as error:  # pragma: no cover - option_problems has seen it already
             return None, [OptionError(str(error), path=path)]
         for way, reference, nested in component_references(options):
@@ -236,6 +242,8 @@ _disabled: tuple[str, ...] = ()
 
 def load(*, refresh: bool = False) -> Catalog:
     """The catalogue of this process; plugins are loaded once, and again with `refresh`."""
+    if refresh:
+        importlib.invalidate_caches()  # a package installed a moment ago is seen
     if refresh or _disabled not in _loaded:
         _loaded[_disabled] = Catalog(discover(_disabled))
     return _loaded[_disabled]
@@ -305,8 +313,13 @@ def _install(declaration: Component, module: str | None) -> str:
     return f"""pip install {f'"{declaration.extra}"' if declaration.extra else module}"""
 
 
-def _takes_resources(declaration: Component) -> bool:
-    return not isinstance(declaration, ModalityKind) and "resources" in inspect.signature(declaration.build).parameters
+def _plain(value: Any) -> Any:
+    """Paths and numbers of NumPy, as Python callers give them, as an experiment file would hold them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()
+    raise TypeError(f"{value!r:.60} is {type(value).__name__}")
 
 
 def _why_absent(record: PluginRecord) -> str:

@@ -22,7 +22,7 @@ TITLES = {
 def components(
     type_: Annotated[
         str | None,
-        typer.Argument(metavar="[TYPE]", help=f"One of {', '.join(TITLES)}.", show_default=False),
+        typer.Argument(metavar="TYPE", help=f"One of {', '.join(TITLES)}.", show_default=False),
     ] = None,
     pattern: Annotated[str, typer.Argument(help="Names to list; * stands for anything.")] = "*",
     kind: Annotated[str | None, typer.Option(help="Encoders of this modality kind only.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -16,6 +17,7 @@ from mmcore.errors import MMCoreError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mmcore.hookspecs import Command
 
 VERBS = (
     "fit", "evaluate", "predict", "embed", "explain", "report", "new", "components", "show", "plugins", "check",
@@ -23,30 +25,32 @@ VERBS = (
 )  # fmt: skip
 """Each is a module beside this one, and a function (or a typer app) of its own name in it."""
 
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""click's; newer typer releases carry a click of their own, so that `import click` may name another class."""
+
 
 class LazyGroup(TyperGroup):
     """Imports a command's module when the command is named, or all of them for the list of commands."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Our own verbs in the order of a user's way, then those of plugins."""
-        return [*VERBS, *(name for name in _plugin_commands() if name not in VERBS)]
+        return [*VERBS, *_plugin_commands()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a name."""
         if cmd_name in VERBS:
             return _as_click(cmd_name, getattr(import_module(f"mmcore.cli.{cmd_name}"), cmd_name))
         command = _plugin_commands().get(cmd_name)
-        return _as_click(cmd_name, command.build()) if command else None
+        return _as_click(cmd_name, _built(command)) if command else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Each command with its whole first sentence."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        """Each command with its whole first sentence; a plugin's with its summary, so that none is built for a list."""
+        ours = [(name, self.get_command(ctx, name).get_short_help_str(300)) for name in VERBS]
+        theirs = [(command.name, command.summary) for command in _plugin_commands().values()]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, each.get_short_help_str(300)) for name, each in commands if each is not None])
+            formatter.write_dl([*ours, *theirs])
 
-    def resolve_command(
-        self, ctx: Any, args: list[str]
-    ) -> Any:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As click's, with the nearest name for one that is unknown."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"there is no command {args[0]!r}. {did_you_mean(args[0], self.list_commands(ctx))}")
@@ -81,7 +85,7 @@ def mmcore_(
 ) -> None:
     """Multimodal learning as composition: which encoder, when to fuse, how, and why the model decided so.
 
-    Example: mmcore demo
+    Example: mmcore fit experiment.yaml -o runs/first
     """
     from mmcore.catalog import disable
 
@@ -90,16 +94,26 @@ def mmcore_(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 done, 2 a mistake of the user's, 1 a failure of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ gets a question mark, not a traceback
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        app(args=[each for each in given if each != "--debug"], prog_name="mmcore")
+        code = app(args=[each for each in given if each != "--debug"], prog_name="mmcore", standalone_mode=False)
+        sys.stdout.flush()  # a closed pipe shows here, not when Python ends
+        if code == 130:
+            _say("stopped")
+        sys.exit(code if isinstance(code, int) else 0)
+    except UsageError as error:
+        _say(_usage(error))
+        sys.exit(2)
     except MMCoreError as error:
         if debug:
             raise
         _say(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _say("stopped")
         sys.exit(130)
     except BrokenPipeError:
@@ -112,15 +126,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def _usage(error: Any) -> str:
+    """A mistake in the command itself; the whole help when nothing was asked for."""
+    said = error.format_message().rstrip(".")
+    if "\n" in said:
+        print(said, file=sys.stderr)
+        return "name a command"
+    command = error.ctx.command_path if error.ctx else "mmcore"
+    return f"{said}{'' if said.endswith('?') else '.'} See: {command} --help"
+
+
 def _say(text: str) -> None:
     for line in text.splitlines() or [""]:
         print(f"error: {line}", file=sys.stderr)
 
 
-def _plugin_commands() -> dict[str, Any]:
+def _plugin_commands() -> dict[str, Command]:
     from mmcore.catalog import load
 
-    return {command.name: command for command in load().plugins.commands}
+    return {command.name: command for command in load().plugins.commands if command.name not in VERBS}
+
+
+def _built(command: Command) -> Any:
+    """What a plugin's command runs; a failure is the plugin's, and only when its command was named."""
+    from mmcore.errors import ComponentError, MissingDependency
+
+    where = f"command {command.name!r}"
+    try:
+        return command.build()
+    except MMCoreError:
+        raise
+    except ModuleNotFoundError as error:
+        raise MissingDependency(f"needs {error.name!r}, which is not installed", where=where) from error
+    except Exception as error:
+        raise ComponentError(f"could not be built: {type(error).__name__}: {error}", where=where) from error
 
 
 def _as_click(name: str, found: Any) -> Any:

@@ -32,7 +32,7 @@ def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     )
     for record in records:
         where = f"{record.package} ({record.distribution} {record.version})"
-        for problem in record.problems:
+        for problem in _problems(record):
             typer.echo(f"✗ {where}: {problem}")
         for note in record.notes:
             typer.echo(f"· {where}: {note}")
@@ -50,18 +50,25 @@ def described(record: PluginRecord) -> dict[str, Any]:
             {"type": each.type, "name": each.name, "kind": getattr(each, "kind", None)} for each in record.declarations
         ],
         "commands": [command.name for command in record.commands],
-        "problems": record.problems,
+        "problems": _problems(record),
         "notes": record.notes,
     }
+
+
+def _problems(record: PluginRecord) -> list[str]:
+    from mmcore.cli.main import VERBS
+
+    hidden = [command.name for command in record.commands if command.name in VERBS]
+    return record.problems + [f"command {name!r} is one of mmcore's own, which stays" for name in hidden]
 
 
 def _adds(record: PluginRecord) -> str:
     if not record.enabled:
         return "switched off"
-    counts = Counter(each.type for each in record.declarations)
+    counts = Counter[str](each.type for each in record.declarations)
     counts.update({"command": len(record.commands)} if record.commands else {})
     said = [f"{count} {_plural(type_, count)}" for type_, count in sorted(counts.items())]
-    return ("broken; " if record.problems else "") + (", ".join(said) or "nothing")
+    return ("broken; " if _problems(record) else "") + (", ".join(said) or "nothing")
 
 
 def _plural(type_: str, count: int) -> str:

@@ -58,7 +58,15 @@ def _more(entry: Entry) -> dict[str, Any]:
 
 
 def _schema(entry: Entry) -> dict[str, Any]:
-    return entry.declaration.options.model_json_schema()
+    """The JSON schema of the options; names and meanings alone where a type has none."""
+    from pydantic.errors import PydanticUserError
+
+    options = entry.declaration.options
+    try:
+        return options.model_json_schema()
+    except PydanticUserError:
+        said = {name: {"description": info.description or ""} for name, info in options.model_fields.items()}
+        return {"properties": said}
 
 
 def _print(entry: Entry) -> None:
