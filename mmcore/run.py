@@ -69,7 +69,7 @@ class RunFolder:
             return "running" if self._is_held() else "interrupted"
         if state not in ("stopped", "failed", "finished"):
             raise RunError(f"status.json says {state!r}, which is no state of a run", where=str(self.path))
-        return state  # type: ignore[no-any-return]
+        return state
 
     def require_finished(self) -> None:
         """Refuse a run that is not finished, or is of a format that this version can't read."""
@@ -132,7 +132,7 @@ class RunFolder:
 
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds."""
-        return read_json(self.path / "metrics.json")  # type: ignore[no-any-return]
+        return read_json(self.path / "metrics.json")
 
     def write_json(self, name: str, value: Any) -> None:
         """Write one of the run's JSON files, whole."""

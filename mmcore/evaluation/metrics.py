@@ -16,6 +16,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mmcore.evaluation.inference import Inference
     from mmcore.tasks import Task
 
 Values = Tensor | np.ndarray
@@ -63,17 +64,23 @@ def metrics(task: Task, logits: Values, targets: Values) -> dict[str, Any]:
     found["calibration"] = calibration_curve(task, logits, targets)
     if task.type == "single_label":
         counts = confusion_counts(task, logits, targets)
-        if len(task.classes) <= LARGEST_CONFUSION_MATRIX:
-            matrix = np.zeros((len(task.classes), len(task.classes)), dtype=int)
+        if len(class_names(task)) <= LARGEST_CONFUSION_MATRIX:
+            matrix = np.zeros((len(class_names(task)), len(class_names(task))), dtype=int)
             for (target, predicted), count in counts.items():
                 matrix[target, predicted] = count
             found["confusion"] = matrix.tolist()
         wrong = sorted((-n, target, predicted) for (target, predicted), n in counts.items() if target != predicted)
         found["confusions"] = [
-            {"target": str(task.classes[target]), "prediction": str(task.classes[predicted]), "n": -n}
+            {"target": str(class_names(task)[target]), "prediction": str(class_names(task)[predicted]), "n": -n}
             for n, target, predicted in wrong[:20]
         ]
     return found
+
+
+def scored(task: Task, found: Inference) -> dict[str, Any]:
+    """All figures of an inference whose targets are known."""
+    assert found.targets is not None
+    return metrics(task, found.logits, found.targets)
 
 
 def per_class(task: Task, logits: Values, targets: Values) -> dict[str, dict[str, float | int | None]]:
@@ -86,7 +93,7 @@ def per_class(task: Task, logits: Values, targets: Values) -> dict[str, dict[str
         padded = _at_least_two(probabilities)
         for name, score in _scores(tm, "multiclass").items():
             columns[name] = score(padded, wanted, num_classes=padded.shape[1], average="none")
-        columns["support"] = torch.bincount(wanted, minlength=len(task.classes))
+        columns["support"] = torch.bincount(wanted, minlength=len(class_names(task)))
     else:
         padded, truth = _at_least_two(probabilities), _at_least_two(wanted.int())
         for name, score in _scores(tm, "multilabel").items():
@@ -98,7 +105,7 @@ def per_class(task: Task, logits: Values, targets: Values) -> dict[str, dict[str
         str(label): {
             name: int(values[row]) if name == "support" else _number(values[row]) for name, values in listed.items()
         }
-        for row, label in enumerate(task.classes)
+        for row, label in enumerate(class_names(task))
     }
 
 
@@ -130,8 +137,10 @@ def confusion_counts(task: Task, logits: Values, targets: Values) -> dict[tuple[
     """(true class, predicted class) → rows, for the pairs that occur."""
     predicted = _tensor(logits).argmax(1).numpy()
     wanted = np.asarray(targets).astype(np.int64)
-    pairs, counts = np.unique(wanted * len(task.classes) + predicted, return_counts=True)
-    return {divmod(pair, len(task.classes)): count for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)}
+    pairs, counts = np.unique(wanted * len(class_names(task)) + predicted, return_counts=True)
+    return {
+        divmod(pair, len(class_names(task))): count for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)
+    }
 
 
 def in_target_unit(task: Task, values: Values) -> np.ndarray:
@@ -214,6 +223,11 @@ def _scores(tm: Any, prefix: str) -> dict[str, Callable[..., Tensor]]:
         "recall": getattr(tm, f"{prefix}_recall"),
         "f1": getattr(tm, f"{prefix}_f1_score"),
     }
+
+
+def class_names(task: Any) -> tuple[str, ...]:
+    """The classes of a task; none in regression."""
+    return tuple(getattr(task, "classes", ()))
 
 
 def _threshold(task: Any) -> float:

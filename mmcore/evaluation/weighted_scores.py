@@ -25,7 +25,7 @@ def scorer(task: Task, logits: np.ndarray, targets: np.ndarray) -> Callable[[np.
     probabilities = task.probabilities(torch.as_tensor(logits).float()).numpy()
     if task.type == "single_label":
         return _single_label(np.asarray(logits), probabilities, np.asarray(targets).astype(np.int64))
-    return _multi_label(probabilities, np.asarray(targets) > 0.5, float(task.threshold))
+    return _multi_label(probabilities, np.asarray(targets) > 0.5, float(getattr(task, "threshold", 0.5)))
 
 
 def _single_label(

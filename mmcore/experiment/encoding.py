@@ -90,7 +90,7 @@ def encode_modality(
         progress(f"encode {name}", done, total)
         model.eval()
         for batch in missing:
-            items = rows.__getitems__(batch)
+            items = rows.__getitems__(batch.tolist())
             with torch.inference_mode():
                 encoded = bank.encode(batch_from_tree(collate(items), (name,)))[name].vector
             features.write(batch, encoded.float().cpu().numpy())

@@ -149,7 +149,7 @@ class FittedModel:
         known = [part for part in ("train", "validation", "test") if part in stored]
         if split not in known:
             raise DataError(f"the run has no split {split!r}", hint=f"It has {', '.join(known)}.")
-        return stored[split]  # type: ignore[no-any-return]
+        return stored[split]
 
     def _reader(self, root: Path) -> RowReader:
         return self.preparation.reader(root)
@@ -226,7 +226,7 @@ class FittedModel:
         return [str(number) if value is None else str(value) for number, value in enumerate(values)]
 
     def _id(self, row: Mapping[str, Any], number: int) -> str:
-        value = row.get(self.manifest.get("id"))
+        value = row.get(str(self.manifest.get("id")))
         return str(number) if value is None else str(value)
 
 

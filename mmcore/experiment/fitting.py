@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from mmcore.data.loading import collate
 from mmcore.evaluation.gain import gain
 from mmcore.evaluation.inference import Inference, infer
-from mmcore.evaluation.metrics import metrics as all_metrics
-from mmcore.evaluation.metrics import scalar_metrics
+from mmcore.evaluation.metrics import scalar_metrics, scored
 from mmcore.experiment.encoding import cacheable_modalities, encode_modality
 from mmcore.model.artefact import save_model
 from mmcore.model.composition import build_model
 from mmcore.training.loop import train, training_device
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mmcore.catalog import Catalog
     from mmcore.experiment.prepared import PreparedData
     from mmcore.experiment.specification import Experiment
@@ -203,9 +203,9 @@ def measure(fitting: Fitting, fused: Trained, alone: Mapping[str, Trained]) -> d
     return {
         "task": task.type,
         "classes": list(getattr(task, "classes", ())),
-        **{part: all_metrics(task, found.logits, found.targets) for part, found in fused.inferences.items()},
+        **{part: scored(task, found) for part, found in fused.inferences.items()},
         "baselines": {
-            name: {part: all_metrics(task, found.logits, found.targets) for part, found in trained.inferences.items()}
+            name: {part: scored(task, found) for part, found in trained.inferences.items()}
             for name, trained in alone.items()
         },
         "gain": gained,

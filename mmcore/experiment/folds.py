@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mmcore.evaluation.gain import gain
-from mmcore.evaluation.metrics import metrics as all_metrics
+from mmcore.evaluation.metrics import scored
 from mmcore.experiment.environment import describe_environment
 from mmcore.experiment.predictions import stored_inference
 from mmcore.experiment.prepared import prepare_folds
@@ -67,16 +67,16 @@ def pool(
         rows = _test_rows(run, len(found), "baselines.parquet")
         with writing(run.path / "baselines.parquet") as temporary:
             rows.to_parquet(temporary, index=False)
-        singles = {name: stored_inference(task, some) for name, some in rows.groupby("modality", sort=False)}
+        singles = {str(name): stored_inference(task, some) for name, some in rows.groupby("modality", sort=False)}
     return {
         "task": task.type,
         "classes": list(getattr(task, "classes", ())),
-        "test": all_metrics(task, fused.logits, fused.targets),
+        "test": scored(task, fused),
         "folds": [fold["test"] for fold in found],
         "over_folds": _mean_and_sd([fold["test"] for fold in found]),
         "baselines": {
             str(name): {
-                "test": all_metrics(task, single.logits, single.targets),
+                "test": scored(task, single),
                 "over_folds": _mean_and_sd([fold["baselines"][name]["test"] for fold in found]),
             }
             for name, single in singles.items()

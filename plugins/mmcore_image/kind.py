@@ -48,7 +48,7 @@ class ImageKind(mmcore.Kind):
         """Resize, cut out the middle, normalise."""
         assert isinstance(spec, ImageSpec)
         pixels = np.asarray(seen_part(sample, spec), dtype=np.float32) / 255.0
-        normal = (pixels - np.float32(spec.mean)) / np.float32(spec.std)
+        normal = (pixels - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
         return {"pixels": torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))}
 
     def blank(self, spec: mmcore.InputSpec, description: mmcore.Description) -> Inputs:

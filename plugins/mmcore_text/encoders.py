@@ -34,7 +34,7 @@ class TextEncoder(nn.Module):
     def __init__(self, model: nn.Module, tokenizer: Any, pooling: Pooling, max_length: int):
         super().__init__()
         if getattr(model, "pooler", None) is not None:
-            model.pooler = None  # not read here, so it would never be trained
+            model.pooler = None  # type: ignore[assignment]  # not read here, so it would never be trained
         self.model, self.pooling, self.max_length = model, pooling, max_length
         self.dim = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.input_spec = TextSpec(tokenizer, _fitting(max_length, model))
@@ -43,7 +43,7 @@ class TextEncoder(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """The transformer's layers, input side first."""
         lists = [module for module in self.model.modules() if isinstance(module, nn.ModuleList) and len(module)]
-        return list(max(lists, key=len)) if lists else []
+        return max((list(found) for found in lists), key=len, default=[])
 
     def forward(self, inputs: Mapping[str, Tensor]) -> mmcore.Representation:
         """Hidden states, pooled."""

@@ -27,7 +27,7 @@ def test_a_run_that_ended_well_is_finished(tmp_path):
 
 def test_a_run_that_raised_is_failed_and_says_why(tmp_path):
     run = RunFolder(tmp_path / "a")
-    with pytest.raises(ValueError), run.writing():
+    with pytest.raises(ValueError, match="no such luck"), run.writing():
         raise ValueError("no such luck")
     assert run.state() == "failed"
     with pytest.raises(RunError, match="no such luck"):
