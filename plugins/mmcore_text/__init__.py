@@ -10,11 +10,22 @@ from mmcore_text.columns import examples, looks_like_text
 from mmcore_text.spec import TextDescription, TextSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import nn
+    from transformers import PreTrainedTokenizerFast
 
     from mmcore_text.kind import TextKind
 
-__all__ = ["TextDescription", "TextSpec"]
+__all__ = ["TextDescription", "TextSpec", "learn_tokenizer"]
+
+
+def learn_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+    """Byte pairs learned from texts, at most `size` of them; of no texts, the single bytes."""
+    from mmcore_text.vocabulary import learn_tokenizer as learn
+
+    return learn(texts, size)
+
 
 
 class ScratchOptions(mmcore.Options):

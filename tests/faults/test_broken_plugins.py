@@ -49,13 +49,22 @@ def encoder(name, right="", wrong=""):
 YIELD = '    yield mmcore.Encoder(name="{name}", kind="tabular", summary="{name}", build=build)'
 
 SEEN_WHEN_LISTED = {
-    "import_error": (encoder("a", "import mmcore\n", "import mmcore\nraise RuntimeError('not today')\n"), "RuntimeError: not today"),
-    "system_exit": (encoder("b", "import mmcore\n", "import mmcore\nraise SystemExit(7)\n"), "tried to exit the program (SystemExit: 7)"),
+    "import_error": (
+        encoder("a", "import mmcore\n", "import mmcore\nraise RuntimeError('not today')\n"),
+        "RuntimeError: not today",
+    ),
+    "system_exit": (
+        encoder("b", "import mmcore\n", "import mmcore\nraise SystemExit(7)\n"),
+        "tried to exit the program (SystemExit: 7)",
+    ),
     "missing_dependency": (
         encoder("c", "import mmcore\n", "import mmcore\nimport nowhere_to_be_found\n"),
         "needs 'nowhere_to_be_found', which is not installed",
     ),
-    "syntax_error": (encoder("d", "return Net()", "return Net("), "SyntaxError in __init__.py, line 20: '(' was never closed"),
+    "syntax_error": (
+        encoder("d", "return Net()", "return Net("),
+        "SyntaxError in __init__.py, line 19: '(' was never closed",
+    ),
     "wrong_hook_name": (
         encoder("e", "def mmcore_encoders", "def mmcore_encoder"),
         "there is no hook 'mmcore_encoder'. Did you mean 'mmcore_encoders'?",
@@ -64,38 +73,53 @@ SEEN_WHEN_LISTED = {
         encoder("f", "def mmcore_encoders()", "def mmcore_encoders(kind)"),
         "mmcore_encoders(kind) has a wrong signature: the hook gives nothing",
     ),
-    "returns_none": (encoder("g", YIELD, "    build"), "mmcore_encoders returned None; yield or return a list of Encoder"),
-    "non_declaration": (encoder("h", YIELD, "    yield {'name': 'h'}"), "mmcore_encoders gave dict, not mmcore.Encoder"),
-    "duplicate_within": (encoder("i", YIELD, f"{YIELD}\n{YIELD}"), "encoder 'i': is declared twice; the first one is used"),
+    "returns_none": (
+        encoder("g", YIELD, "    build"),
+        "mmcore_encoders returned None; yield or return a list of Encoder",
+    ),
+    "non_declaration": (
+        encoder("h", YIELD, "    yield {'name': 'h'}"),
+        "mmcore_encoders gave dict, not mmcore.Encoder",
+    ),
+    "duplicate_within": (
+        encoder("i", YIELD, f"{YIELD}\n{YIELD}"),
+        "encoder 'i': is declared twice; the first one is used",
+    ),
     "options_no_model": (
         encoder("j", "build=build", "build=build, options=dict"),
         "encoder 'j': its options are <class 'dict'>, not a class derived from mmcore.Options",
     ),
     "prints": (encoder("k", "import mmcore\n", "import mmcore\nprint('welcome')\n"), "prints while loading: 'welcome'"),
     "entry_to_nothing": (None, "leads to nothing: there is no module 'mmcore_entry_to_nothing'"),
-}  # fmt: skip
+}
 """Package (without mmcore_) → its source, and the reason that `mmcore plugins` gives."""
 
 SEEN_WHEN_BUILT = {
     "build_raises": (
         encoder("raises", "    import torch\n", "    raise OSError('weights not found')\n"),
-        "builds", "OSError: weights not found",
+        "builds",
+        "OSError: weights not found",
     ),
     "dim_differs": (
-        encoder("narrow", "self.dim = 4", "self.dim = 8"), "returns_what_it_promised", "(6, 4)",
+        encoder("narrow", "self.dim = 4", "self.dim = 8"),
+        "returns_what_it_promised",
+        "(6, 4)",
     ),
     "not_registered": (
         encoder(
-            "hidden", "self.layer = torch.nn.Linear(2 * len(description.columns), 4)",
+            "hidden",
+            "self.layer = torch.nn.Linear(2 * len(description.columns), 4)",
             "self.hidden = [torch.nn.Linear(2 * len(description.columns), 4)]",
         ).replace("self.layer(", "self.hidden[0]("),
-        "registers_its_parameters", "hidden holds parameters or modules in a plain list",
+        "registers_its_parameters",
+        "hidden holds parameters or modules in a plain list",
     ),
     "nan_output": (
         encoder("nan", "return self.layer(", "return float('nan') * self.layer("),
-        "returns_finite_numbers", "are NaN or infinite",
+        "returns_finite_numbers",
+        "are NaN or infinite",
     ),
-}  # fmt: skip
+}
 """Package (without mmcore_) → its source, the check that fails, and its message."""
 
 
@@ -203,6 +227,7 @@ def test_check_says_why_a_plugin_brings_nothing(catalogue, capsys):
 
 def test_a_model_is_composed_with_a_sound_plugin_beside_the_broken_ones(catalogue):
     import torch
+
     from mmcore_tabular import Column, TabularDescription
 
     described = TabularDescription(columns=(Column(name="price", type="number", mean=0.0, sd=1.0),))

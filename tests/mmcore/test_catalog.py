@@ -93,7 +93,7 @@ def test_an_encoder_of_another_kind_is_refused_with_those_that_fit():
 
 
 def test_an_unknown_name_gets_the_nearest_one_and_the_path_it_stands_at():
-    with pytest.raises(OptionError, match="there is no encoder 'wrods' for text. Did you mean 'words'?") as caught:
+    with pytest.raises(OptionError, match=r"there is no encoder 'wrods' for text\. Did you mean 'words'\?") as caught:
         TWO.get("encoder", "wrods", kind="text", path=("encoders", "title"))
     assert caught.value.path == ("encoders", "title")
     assert "Did you mean 'mmcore_ours/words'?" in message(lambda: TWO.get("encoder", "mmcore_our/words"))
@@ -205,9 +205,9 @@ def test_a_missing_requirement_says_what_to_install_before_anything_is_built():
 
 def test_a_requirement_that_was_not_declared_is_told_all_the_same():
     def imports(options, description):
-        import nowhere_to_be_found
+        import nowhere_to_be_found  # noqa: F401
 
-    with pytest.raises(MissingDependency, match="needs 'nowhere_to_be_found'.* pip install nowhere_to_be_found"):
+    with pytest.raises(MissingDependency, match=r"needs 'nowhere_to_be_found'.* pip install nowhere_to_be_found"):
         TWO.build(encoder("sly", "text", build=imports), Width(), None)
 
 
@@ -229,7 +229,7 @@ def test_a_kind_that_fails_is_named():
 
     with pytest.raises(ComponentError, match="modality-kind 'audio': could not be built: ValueError: no ears"):
         catalog(sound=[kind("audio", fails)]).kind("audio")
-    with pytest.raises(OptionError, match="there is no modality-kind 'audoi'. Did you mean 'audio'?"):
+    with pytest.raises(OptionError, match=r"there is no modality-kind 'audoi'\. Did you mean 'audio'\?"):
         catalog(sound=[kind("audio", fails)]).kind("audoi")
 
 

@@ -21,7 +21,8 @@ import mmcore
 
 @mmcore.hookimpl
 def mmcore_fusion_methods():
-    return mmcore.FusionMethod(**{{"name": "one", "summary": "a method", "build": print, "level": "decision", {fields}}})
+    fields = {{"name": "one", "summary": "a method", "build": print, "level": "decision", {fields}}}
+    return mmcore.FusionMethod(**fields)
 """
 
 
@@ -229,3 +230,17 @@ def test_of_two_commands_with_one_name_the_first_stays_and_the_second_is_named(s
 def test_a_command_with_a_name_that_nobody_can_type_is_refused(site):
     site.add("mmcore_a", COMMAND.format(name="--help me"))
     assert "its name must be lower-case letters" in record_of("mmcore_a").problems[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("mmcore_one.nowhere", "leads to nothing: there is no module 'mmcore_one.nowhere'"),
+        ("mmcore_one:nothing", "leads to nothing: module 'mmcore_one' has no attribute 'nothing'"),
+        ("mmcore_one:mmcore_api", "leads to 1, not to a module"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_module_is_told_with_its_value(site, value, said):
+    site.add("mmcore_one", method("one"), points={"one": value})
+    record = record_of("mmcore_one")
+    assert (record.declarations, record.problems) == ([], [f"its entry point {value!r} {said}"])

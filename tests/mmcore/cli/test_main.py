@@ -1,0 +1,201 @@
+"""The edge: what a person is told, where, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+import mmcore
+import mmcore.catalog
+from mmcore.cli.main import VERBS, main
+from mmcore.errors import MMCoreError, UserError
+from mmcore.hookspecs import Command
+from mmcore.plugins import PluginRecord, Plugins
+
+A_FAULT = "This is a fault of mmcore or of a plugin; --debug shows where."
+MMCORE = Path(sys.executable).with_name("mmcore")
+
+
+@pytest.fixture
+def call(capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        told = capsys.readouterr()
+        return caught.value.code or 0, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Make a function the command `act` of a plugin; or several commands."""
+
+    def install(*functions, **named):
+        found = [Command(name, f"Summary of {name}.", function) for name, function in named.items()]
+        found += [Command("act", "Summary of act.", lambda function=function: function) for function in functions]
+        catalog = mmcore.catalog.Catalog(Plugins([PluginRecord("p", "mmcore_p", "p", "1", commands=found)]))
+        monkeypatch.setattr(mmcore.catalog, "load", lambda refresh=False: catalog)
+
+    return install
+
+
+def raising(error):
+    def act():
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            UserError("no column 'x'", where="a.csv", hint="Did you mean 'y'?"),
+            2,
+            "a.csv: no column 'x'. Did you mean 'y'?",
+        ),
+        (MMCoreError("the file is damaged"), 1, "the file is damaged"),
+        (ZeroDivisionError("by zero"), 1, f"ZeroDivisionError: by zero. {A_FAULT}"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (typer.Exit(3), 3, None),
+    ],
+)
+def test_an_error_is_one_line_on_standard_error_and_an_exit_code(call, commands, error, code, said):
+    commands(raising(error))
+    assert call("act") == (code, "", f"error: {said}\n" if said else "")
+
+
+@pytest.mark.parametrize("error", [UserError("no column"), ZeroDivisionError("by zero")])
+@pytest.mark.parametrize("arguments", [["--debug", "act"], ["act", "--debug"]])
+def test_debug_shows_the_traceback(commands, error, arguments):
+    commands(raising(error))
+    with pytest.raises(type(error)) as caught:
+        main(arguments)
+    assert caught.traceback[-1].name == "act"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["componets"], "there is no command 'componets'. Did you mean 'components'?"),
+        (["components", "--jsno"], "See: mmcore components --help"),
+        (["show"], "Missing argument 'TYPE'. See: mmcore show --help"),
+        (["components", "encodr"], "there is no component type 'encodr'. Did you mean 'encoder'?"),
+        (["components", "--kind", "imag"], "there is no modality-kind 'imag'. Did you mean 'image'?"),
+        (["show", "encoder", "minlm"], "there is no encoder 'minlm'. Did you mean 'minilm'?"),
+        (
+            ["show", "encoder", "minilm", "--kind", "image"],
+            "encoder 'minilm' reads text, not image. Encoders for image:",
+        ),
+    ],
+)
+def test_a_mistake_in_the_command_is_one_line_and_two(call, arguments, said):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_without_a_command_there_is_help_and_two(call):
+    code, out, err = call()
+    assert (code, out) == (2, "")
+    assert "Commands:" in err
+
+
+def test_every_verb_has_help_with_an_example(call):
+    for verb in VERBS:
+        code, out, err = call(verb, "--help")
+        assert (code, err) == (0, "")
+        assert f"Example: mmcore {verb}" in out.replace("\n", " "), verb
+
+
+def test_every_file_beside_the_frame_is_a_verb():
+    folder = Path(import_module("mmcore.cli").__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")}
+    frame = {"__init__", "main", "new_plugin", "progress", "results", "rows", "tables"}
+    assert modules - frame == set(VERBS)
+
+
+def test_help_lists_the_verbs_and_the_plugins_commands_without_building_one(call, commands):
+    def never():
+        raise AssertionError("built for a list")
+
+    commands(paint=never)
+    code, out, _ = call("--help")
+    assert code == 0
+    assert [verb for verb in VERBS if f"\n  {verb} " not in out] == []
+    assert "paint       Summary of paint." in out
+
+
+def test_a_plugins_command_takes_arguments_and_prints(call, commands):
+    def act(name: str, times: int = 1):
+        """Greet.
+
+        Example: mmcore act you
+        """
+        typer.echo(f"hello {name} " * times)
+
+    commands(act)
+    assert call("act", "you", "--times", "2")[:2] == (0, "hello you hello you \n")
+    assert "Example: mmcore act you" in call("act", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ImportError("no cv2 here"), 1, "command 'paint': could not be built: ImportError: no cv2 here"),
+        (
+            ModuleNotFoundError("No module named 'cv2'", name="cv2"),
+            2,
+            "command 'paint': needs 'cv2', which is not installed",
+        ),
+    ],
+)
+def test_a_plugins_command_that_can_not_be_built_is_named(call, commands, error, code, said):
+    commands(paint=raising(error))
+    assert call("paint") == (code, "", f"error: {said}\n")
+
+
+def test_a_plugin_can_not_take_the_place_of_a_verb(call, commands):
+    commands(plugins=raising(AssertionError("not ours")))
+    code, out, _ = call("plugins")
+    assert code == 0
+    assert "command 'plugins' is one of mmcore's own, which stays" in out
+
+
+def test_a_plugin_is_left_out_by_option_and_by_environment():
+    for arguments, more in ((["--disable-plugin", "text"], {}), ([], {"MMCORE_DISABLE_PLUGINS": "mmcore_text"})):
+        done = subprocess.run(
+            [MMCORE, *arguments, "components", "--json"], capture_output=True, text=True, env={**os.environ, **more}
+        )
+        packages = {entry["package"] for entry in json.loads(done.stdout)}
+        assert "mmcore_image" in packages
+        assert "mmcore_text" not in packages
+
+
+def test_the_version_is_printed_also_by_python_m(call):
+    assert call("--version") == (0, f"mmcore {mmcore.__version__}\n", "")
+    done = subprocess.run([sys.executable, "-m", "mmcore", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"mmcore {mmcore.__version__}\n"
+
+
+def test_output_into_a_closed_pipe_ends_quietly():
+    for arguments in (["components"], ["plugins", "--json"]):
+        process = subprocess.Popen([MMCORE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() != 0
+
+
+def test_where_output_is_no_terminal_there_are_no_colours_and_no_character_that_it_lacks():
+    done = subprocess.run([MMCORE, "plugins"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\x1b" not in done.stdout
+    assert b"mmcore_image" in done.stdout
