@@ -64,7 +64,7 @@ class TrainingOptions(Options):
     device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU where there is one")
     workers: int = Field(0, ge=0, le=256, description="processes that read and prepare rows; 0 does it in this one")
     encode_batch_size: int = Field(
-        64, ge=1, le=1_000_000, description="rows per pass where nothing is trained: frozen encoders, validation"
+        32, ge=1, le=1_000_000, description="rows per pass where nothing is trained: frozen encoders, validation"
     )
     checkpoint_every: Literal["epoch"] | Annotated[int, Field(ge=1)] = Field(
         "epoch", description="optimiser steps between checkpoints, beside the one after each epoch"

@@ -23,7 +23,7 @@ class TimmEncoder(nn.Module):
 
     def __init__(self, model: Any):
         super().__init__()
-        self.model = model
+        self.model = model.to(memory_format=torch.channels_last)  # convolutions are two to three times as fast so
         config = timm.data.resolve_data_config({}, model=model)
         if config["input_size"][0] != 3:
             raise mmcore.OptionError(f"this model reads {config['input_size'][0]} channels, not 3", path=("model",))
@@ -47,7 +47,7 @@ class TimmEncoder(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> mmcore.Representation:
         """Encode `pixels (B, 3, S, S)`."""
-        features = self.model.forward_features(inputs["pixels"])
+        features = self.model.forward_features(inputs["pixels"].contiguous(memory_format=torch.channels_last))
         vector = self.model.forward_head(features, pre_logits=True)
         return mmcore.Representation(vector, _tokens(features, vector.shape[1]))
 

@@ -169,6 +169,14 @@ def test_a_distribution_without_its_own_name_is_named_by_its_folder(site):
     assert record.distribution.startswith("mmcore_one")
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_what_a_plugin_prints_is_kept_from_the_terminal_and_told(site, capsys, stream):
+    site.add("mmcore_loud", f"import sys\nprint('hello\\nyou', file=sys.{stream})\n{method('loud')}")
+    record = record_of("mmcore_loud")
+    assert (names(record), record.problems) == (["loud"], ["prints while loading: 'hello'"])
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_warning_while_loading_is_a_note_and_does_not_reach_the_terminal(site, capsys):
     site.add(
         "mmcore_old", f"import warnings\nwarnings.simplefilter('always')\nwarnings.warn('grown old')\n{method('old')}"

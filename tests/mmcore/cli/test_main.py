@@ -168,6 +168,7 @@ def test_a_plugin_can_not_take_the_place_of_a_verb(call, commands):
     code, out, _ = call("plugins")
     assert code == 0
     assert "command 'plugins' is one of mmcore's own, which stays" in out
+    assert call("--help")[1].count("\n  plugins ") == 1
 
 
 def test_a_plugin_is_left_out_by_option_and_by_environment():
@@ -186,16 +187,31 @@ def test_the_version_is_printed_also_by_python_m(call):
     assert done.stdout == f"mmcore {mmcore.__version__}\n"
 
 
-def test_output_into_a_closed_pipe_ends_quietly():
-    for arguments in (["components"], ["plugins", "--json"]):
-        process = subprocess.Popen([MMCORE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+PRINTS = """
+import mmcore
+
+@mmcore.hookimpl
+def mmcore_commands():
+    yield mmcore.Command(name="hello", summary="says hello", build=lambda: lambda: print("hello"))
+"""
+
+
+def test_output_into_a_closed_pipe_ends_quietly(site):
+    site.add("mmcore_prints", PRINTS)
+    for arguments in (["components"], ["plugins", "--json"], ["hello"]):
+        # buffered, so that what a plugin merely prints meets the closed pipe at the very end
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([MMCORE, *arguments], stdout=pipe, stderr=pipe, env=buffered)
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() != 0
 
 
-def test_where_output_is_no_terminal_there_are_no_colours_and_no_character_that_it_lacks():
-    done = subprocess.run([MMCORE, "plugins"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+def test_where_output_is_no_terminal_there_are_no_colours_and_no_character_that_it_lacks(site):
+    site.add("mmcore_bad", "raise ValueError('no')")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([MMCORE, "plugins"], capture_output=True, env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\x1b" not in done.stdout
-    assert b"mmcore_image" in done.stdout
+    assert b"? mmcore_bad (mmcore-bad 1.0): ValueError: no" in done.stdout
