@@ -188,7 +188,10 @@ def _is_code(value: Any) -> bool:
 
 def _modality_name(column: str, taken: Mapping[str, Any]) -> str:
     """A column's name as a modality's: without dots, which would part it on the command line."""
+    from mmcore.model.compatibility import usable_as_name
+
     name = re.sub(r"[^\w-]+", "_", str(column)).strip("_") or "input"
+    name = name if usable_as_name(name) else f"{name}_"
     number = 2
     while name in taken:
         name, number = f"{name}_{number}", number + 1
