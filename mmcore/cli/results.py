@@ -101,6 +101,13 @@ def verdict(metrics: Mapping[str, Any]) -> str | None:
     gain = (metrics.get("gain") or {}).get(name)
     if gain is None:
         return None
+    split = judged_split(metrics)
+    judged, rows = gain.get("rows"), metrics[split].get("n") if split else None
+    note = f" Over the {judged} of {rows} rows that have every modality." if judged and judged != rows else ""
+    return _verdict(name, gain) + note
+
+
+def _verdict(name: str, gain: Mapping[str, Any]) -> str:
     unit, over = unit_of_difference(name), f"over {gain['modality']} alone"
     size = difference(name, abs(gain["gain"]), signed=False) + unit
     between = f"95 % interval {interval(name, gain['low'], gain['high'])}"

@@ -24,6 +24,14 @@ DEFAULT_SIDE = 4
 """Patches along a side when nobody says how many."""
 
 
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
 class ImageKind(mmcore.Kind):
     """Samples are RGB PIL images. Prepared: `pixels (3, S, S)`, normalised."""
 
@@ -109,11 +117,18 @@ class ImageKind(mmcore.Kind):
 
 
 def seen_part(sample: Image.Image, spec: ImageSpec) -> Image.Image:
-    """What the encoder sees of a picture, before normalisation: a square from its middle, `spec.size` pixels wide."""
+    """What the encoder sees of a picture, before normalisation: a square, `spec.size` pixels wide.
+
+    Only that square is computed: a strip of 100,000 x 1 pixels would become 25.6 million x 256 otherwise.
+    """
     wide, high = sample.size
-    scale = spec.resized / min(wide, high)
-    resized = (max(spec.size, round(wide * scale)), max(spec.size, round(high * scale)))
-    filter_ = Image.Resampling.BICUBIC if spec.interpolation == "bicubic" else Image.Resampling.BILINEAR
-    picture = sample if sample.size == resized else sample.resize(resized, filter_)
+    if spec.squash:
+        resized = (spec.resized, spec.resized)
+    elif wide <= high:
+        resized = (spec.resized, int(spec.resized * high / wide))
+    else:
+        resized = (int(spec.resized * wide / high), spec.resized)
     left, top = round((resized[0] - spec.size) / 2), round((resized[1] - spec.size) / 2)
-    return picture.crop((left, top, left + spec.size, top + spec.size))
+    x, y = wide / resized[0], high / resized[1]
+    box = (left * x, top * y, min(wide, (left + spec.size) * x), min(high, (top + spec.size) * y))
+    return sample.resize((spec.size, spec.size), FILTERS[spec.interpolation], box)

@@ -21,8 +21,9 @@ class ImageSpec(mmcore.InputSpec):
     Args:
         size: height and width, in pixels.
         mean, std: of the channels red, green, blue, of values from 0 to 1.
-        interpolation: "bilinear" or "bicubic".
+        interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
         crop: share of the shorter side that the square covers; it is cut out of the middle.
+        squash: whether a picture is made square by changing its proportions, so that nothing beside the middle is lost.
     """
 
     size: int = 224
@@ -30,6 +31,7 @@ class ImageSpec(mmcore.InputSpec):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
     crop: float = 0.875
+    squash: bool = False
 
     @property
     def resized(self) -> int:

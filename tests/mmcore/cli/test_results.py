@@ -93,3 +93,10 @@ def test_of_many_classes_the_most_frequent_confusions_are_shown(capsys):
     assert confusion_table({}, []) is None
     assert calibration_table({}) is None
     assert per_class_table({}) is None
+
+
+def test_a_gain_over_fewer_rows_than_were_tested_says_so():
+    found = metrics(0.01, 0.09, 0.05)
+    assert "Over the" not in verdict(found)
+    found["gain"]["top1"]["rows"] = found["test"]["n"] - 6
+    assert verdict(found).endswith("rows that have every modality.")
