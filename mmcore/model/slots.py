@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from mmcore.data.kind import CapabilityMissing
 from mmcore.declarations import Description, Encoder, Resources
 from mmcore.errors import ComponentError, CompositionError
 from mmcore.model.encoder_bank import EncoderSlot
@@ -119,8 +120,8 @@ def _plain_slot(
     implementation, declaration = catalog.kind(kind), catalog.get("modality-kind", kind)
     spec = getattr(module, "input_spec", None)
     try:
-        spec = declaration.input_spec() if spec is None else spec
-    except TypeError as error:
+        spec = implementation.default_spec(description) if spec is None else spec
+    except CapabilityMissing as error:
         raise CompositionError(
             f"encoder {type(module).__name__} of {name!r} has no `input_spec`, and {kind} has none by default",
             hint=f"Give the module an `input_spec`, a {declaration.input_spec.__name__}.",

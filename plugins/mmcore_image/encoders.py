@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +24,17 @@ class TimmEncoder(nn.Module):
     def __init__(self, model: Any):
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # convolutions are two to three times as fast so
-        config = timm.data.resolve_data_config({}, model=model)
-        if config["input_size"][0] != 3:
-            raise mmcore.OptionError(f"this model reads {config['input_size'][0]} channels, not 3", path=("model",))
-        self.input_spec = ImageSpec(
-            size=int(config["input_size"][-1]),
-            mean=tuple(config["mean"]),
-            std=tuple(config["std"]),
-            interpolation=str(config["interpolation"]),
-            crop=float(config["crop_pct"]),
-        )
+        self.input_spec = _spec(timm.data.resolve_data_config({}, model=model))
         self.dim = self._width()
 
     @property
     def blocks(self) -> list[nn.Module]:
-        """The model's stages or layers, input side first."""
+        """The model's stages or layers that hold parameters, input side first."""
         for name in ("blocks", "stages", "layers", "features"):
             found = getattr(self.model, name, None)
             if isinstance(found, nn.Sequential | nn.ModuleList) and len(found) > 1:
-                return list(found)
-        return [child for child in self.model.children() if any(True for _ in child.parameters())]
+                return _with_parameters(found)
+        return _with_parameters(self.model.children())
 
     def forward(self, inputs: Mapping[str, Tensor]) -> mmcore.Representation:
         """Encode `pixels (B, 3, S, S)`."""
@@ -66,7 +57,7 @@ def timm_encoder(name: str, weights: str | Path) -> TimmEncoder:
     """A model of timm: with its pretrained weights, with none, or with those of a file.
 
     Raises:
-        OptionError: timm has no such model.
+        OptionError: timm has no such model, or none with published weights.
         MissingDependency: its weights are not on this machine and could not be downloaded.
         DataError: the file does not hold this model's weights.
     """
@@ -74,19 +65,35 @@ def timm_encoder(name: str, weights: str | Path) -> TimmEncoder:
         raise mmcore.OptionError(
             f"timm has no model {name!r}", path=("model",), hint=mmcore.did_you_mean(name, timm.list_models())
         )
+    if weights == "pretrained":
+        _require_published(name)
     try:
         model = timm.create_model(name, pretrained=weights == "pretrained", num_classes=0)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
         if weights != "pretrained":
             raise
         raise mmcore.MissingDependency(
-            f"the pretrained weights of {name!r} are not on this machine, and could not be downloaded",
+            f"the pretrained weights of {name!r} are not on this machine, and could not be downloaded "
+            f"({type(error).__name__})",
             where="encoder 'timm'",
             hint="Go online once, give weights: <path of a file>, or weights: none.",
         ) from error
     if weights not in ("pretrained", "none"):
         load_weights(model, Path(weights))
     return TimmEncoder(model)
+
+
+def _require_published(name: str) -> None:
+    """Refuse a model that nobody published weights of, and a training (the name's part after the dot) unknown."""
+    published = timm.list_pretrained(f"{name.partition('.')[0]}.*") or timm.list_pretrained(name)
+    if not published:
+        raise mmcore.OptionError(
+            f"nobody published weights of timm's {name!r}", path=("weights",), hint="Use weights: none, or a file."
+        )
+    if "." in name and name not in published:
+        raise mmcore.OptionError(
+            f"timm has no weights {name!r}", path=("model",), hint=mmcore.did_you_mean(name, published)
+        )
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -97,10 +104,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """
     from safetensors.torch import load_file
 
+    if not path.is_file():
+        raise mmcore.DataError("there is no such file of weights", where=str(path))
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:
-        raise mmcore.DataError(f"can't be read as weights ({error})", where=str(path)) from error
+        raise mmcore.DataError(f"can't be read as weights ({_first_line(error)})", where=str(path)) from error
+    for key in ("state_dict", "model"):  # training scripts wrap it so
+        state = state[key] if isinstance(state, Mapping) and isinstance(state.get(key), Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise mmcore.DataError("holds no mapping of names to tensors", where=str(path))
     wanted = model.state_dict()
     for name, value in wanted.items():
         if name not in state or state[name].shape != value.shape:
@@ -123,3 +136,34 @@ def _tokens(features: Any, width: int) -> Tensor | None:
     if features.ndim == 4 and features.shape[3] == width:
         return features.flatten(1, 2)
     return None
+
+
+def _spec(config: Mapping[str, Any]) -> ImageSpec:
+    """How timm prepares pictures for a model, as far as this kind can.
+
+    Raises:
+        OptionError: the model wants other channels than red, green, blue, no square, or a border.
+    """
+    channels, high, wide = config["input_size"]
+    if channels != 3:
+        raise mmcore.OptionError(f"this model reads {channels} channels, not 3", path=("model",))
+    if high != wide:
+        raise mmcore.OptionError(f"this model reads pictures of {high} x {wide} pixels, no square", path=("model",))
+    if config.get("crop_mode", "center") not in ("center", "squash"):
+        raise mmcore.OptionError("this model wants pictures with a border, which is not supported", path=("model",))
+    return ImageSpec(
+        size=int(wide),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=str(config["interpolation"]),
+        crop=float(config["crop_pct"]),
+        squash=config.get("crop_mode") == "squash",
+    )
+
+
+def _with_parameters(modules: Iterable[nn.Module]) -> list[nn.Module]:
+    return [module for module in modules if any(True for _ in module.parameters())]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

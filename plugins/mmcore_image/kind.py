@@ -24,6 +24,9 @@ DEFAULT_SIDE = 4
 """Patches along a side when nobody says how many."""
 
 
+STRIP = 8
+"""Times that a picture may be longer than wide before it counts as a strip."""
+
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -119,7 +122,8 @@ class ImageKind(mmcore.Kind):
 def seen_part(sample: Image.Image, spec: ImageSpec) -> Image.Image:
     """What the encoder sees of a picture, before normalisation: a square, `spec.size` pixels wide.
 
-    Only that square is computed: a strip of 100,000 x 1 pixels would become 25.6 million x 256 otherwise.
+    Pixel for pixel what torchvision's `Resize` and `CenterCrop` give, but for strips longer than `STRIP` times their
+    width, which are resized in their middle alone: one of 100,000 x 1 would become 25.6 million x 256 pixels.
     """
     wide, high = sample.size
     if spec.squash:
@@ -129,6 +133,11 @@ def seen_part(sample: Image.Image, spec: ImageSpec) -> Image.Image:
     else:
         resized = (int(spec.resized * wide / high), spec.resized)
     left, top = round((resized[0] - spec.size) / 2), round((resized[1] - spec.size) / 2)
-    x, y = wide / resized[0], high / resized[1]
-    box = (left * x, top * y, min(wide, (left + spec.size) * x), min(high, (top + spec.size) * y))
-    return sample.resize((spec.size, spec.size), FILTERS[spec.interpolation], box)
+    square = (left, top, left + spec.size, top + spec.size)
+    resample = FILTERS[spec.interpolation]
+    if max(resized) > STRIP * min(resized):
+        x, y = wide / resized[0], high / resized[1]
+        box = (square[0] * x, square[1] * y, min(wide, square[2] * x), min(high, square[3] * y))
+        return sample.resize((spec.size, spec.size), resample, box)
+    whole = sample if sample.size == resized else sample.resize(resized, resample)
+    return whole.crop(square)

@@ -26,7 +26,7 @@ def looks_like_text(name: str, values: list[Any]) -> float:
         return 0.0
     several = sum(len(text.split()) > 1 for text in texts) / len(texts)
     distinct = len(set(texts)) / len(texts)
-    return min(1.0, 0.1 + 0.6 * several + 0.3 * distinct)
+    return min(1.0, 0.1 + 0.4 * several + 0.5 * distinct)
 
 
 def examples(folder: Path, count: int) -> list[Any]:

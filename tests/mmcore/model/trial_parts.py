@@ -35,6 +35,9 @@ class NumbersKind(mmcore.Kind):
     def decode(self, value, *, root, budget):
         return torch.tensor(value)
 
+    def default_spec(self, description):
+        return NumbersSpec()
+
     def describe(self, samples):
         return NumbersDescription(count=len(next(iter(samples))))
 
