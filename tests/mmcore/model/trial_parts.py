@@ -36,6 +36,8 @@ class NumbersKind(mmcore.Kind):
         return torch.tensor(value)
 
     def default_spec(self, description):
+        if isinstance(description, MoodDescription):
+            return super().default_spec(description)
         return NumbersSpec()
 
     def describe(self, samples):
