@@ -9,9 +9,15 @@ from pathlib import Path
 CHILD = """
 import sys, threading
 from pathlib import Path
+
+import numpy as np
+
 import mmcore
 from mmcore.catalog import load
-from mmcore.experiment.prepared import prepare_data
+from mmcore.data.reading import RowReader, read_targets
+from mmcore.data.survey import survey
+from mmcore.experiment.preparation import Preparation
+from mmcore.experiment.prepared import open_source
 
 peak = 0
 def watch(stop):
@@ -31,7 +37,12 @@ experiment = mmcore.Experiment.from_dict({
     "encoders": {"title": "minilm", "facts": "mlp"},
     "fusion": {"strategy": "intermediate", "method": "concat"},
 })
-prepare_data(experiment, load(), lambda event: None)
+catalog = load()
+source = open_source(experiment, catalog)
+kinds = {name: catalog.kind(field.kind) for name, field in source.modalities.items()}
+found = survey(source, RowReader(source.modalities, kinds, source.root))
+targets = read_targets(source)
+Preparation.of(source, tuple(source.modalities), np.flatnonzero(found.usable), catalog)
 stop.set()
 thread.join()
 print(peak)

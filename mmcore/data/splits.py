@@ -5,6 +5,8 @@ Rows of one group never part. Stratified splits hold each class in proportion, t
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,10 +17,31 @@ from mmcore.errors import DataError, OptionError, did_you_mean
 from mmcore.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from mmcore.data.source import DataSource
     from mmcore.data.survey import Survey
+
+
+class Selected(Sequence[Any]):
+    """Some entries of a long sequence, looked up as they are asked for: a copy would take as much as the original.
+
+    >>> list(Selected("abcd", np.array([3, 0])))
+    ['d', 'a']
+    """
+
+    def __init__(self, values: Sequence[Any], positions: np.ndarray):
+        self._values, self._positions = values, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._values[int(self._positions[number])]
+
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, len(self), 65_536):
+            for position in self._positions[start : start + 65_536].tolist():
+                yield self._values[position]
+
 
 Split = dict[str, np.ndarray]
 """{"train": row numbers, "validation": …, "test": …}, each sorted; a part that is not asked for is empty."""
@@ -162,7 +185,7 @@ def split_source(
     return make_splits(
         options,
         rows,
-        labels=None if labels is None else [labels[int(row)] for row in rows],
+        labels=None if labels is None else Selected(labels, rows),
         groups=_column_values(source, rows, options.group, "group"),
         column=_column_values(source, rows, options.column, "column"),
         seed=seed,
@@ -179,7 +202,7 @@ def fold_source(
     return make_folds(
         options,
         rows,
-        labels=None if labels is None else [labels[int(row)] for row in rows],
+        labels=None if labels is None else Selected(labels, rows),
         groups=_column_values(source, rows, options.group, "group"),
         seed=seed,
     )
@@ -243,14 +266,18 @@ def _split(rows: np.ndarray, part_of: np.ndarray, asked: Mapping[str, float]) ->
 
 def _strata(labels: Sequence[Any]) -> np.ndarray:
     """Class numbers by first appearance; of several labels the one that is rarest over all rows."""
-    sets = [[str(label) for label in row] if isinstance(row, list | tuple | set) else [str(row)] for row in labels]
-    counts: dict[str, int] = {}
-    for row in sets:
-        for label in row:
-            counts[label] = counts.get(label, 0) + 1
-    rarest = [min(row, key=lambda label: (counts[label], label), default="") for row in sets]
+    counts = Counter(label for row in labels for label in _each(row))
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(label, len(numbers)) for label in rarest], dtype=np.int64)
+    found = np.empty(len(labels), dtype=np.int32)  # filled row by row: a list of lists would take more than the data
+    for i, row in enumerate(labels):
+        rarest = min(_each(row), key=lambda label: (counts[label], label), default="")
+        found[i] = numbers.setdefault(rarest, len(numbers))
+    return found
+
+
+def _each(row: Any) -> Iterator[str]:
+    """The labels of a row, as text."""
+    return map(str, row if isinstance(row, list | tuple | set) else (row,))
 
 
 def _group_numbers(groups: Sequence[Any], column: str | None) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmcore.data.reading import RowReader, iterate_rows, read_targets, row_id
-from mmcore.data.splits import Split, fold_source, split_source
+from mmcore.data.splits import Selected, Split, fold_source, split_source
 from mmcore.data.survey import refuse_too_many
 from mmcore.data.survey import survey as survey_rows
 from mmcore.errors import DataError
@@ -130,9 +130,9 @@ class _Read:
         survey = self.survey.leaving_out(preparation.misfits(self.source, self.survey))
         refuse_too_many(survey, self.source.broken_limit)
         split = {part: rows[survey.usable[rows]] for part, rows in split.items()}
-        task = self.task.fitted_to([self.labels[int(row)] for row in split["train"]])
+        task = self.task.fitted_to(Selected(self.labels, split["train"]))
         usable = np.flatnonzero(survey.usable)
-        encoded = task.encode([self.labels[int(row)] for row in usable])
+        encoded = task.encode(Selected(self.labels, usable))
         targets = np.zeros((len(self.labels), *encoded.shape[1:]), dtype=encoded.dtype)
         targets[usable] = encoded
         return PreparedData(self.source, survey, split, task, targets, preparation)
@@ -154,6 +154,6 @@ def _read(experiment: Experiment, catalog: Catalog, tell: Tell) -> _Read:
     if source.notice:
         tell({"event": "message", "text": source.notice})
     labels = read_targets(source)
-    task = infer_task([labels[int(row)] for row in np.flatnonzero(survey.usable)], experiment.task)
+    task = infer_task(Selected(labels, np.flatnonzero(survey.usable)), experiment.task)
     tell({"event": "message", "text": f"Task: {task.describe()}"})
     return _Read(source, survey, labels, task, names)

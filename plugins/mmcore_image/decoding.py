@@ -14,7 +14,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 import mmcore
 
-
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "PCX")
 """What is looked for in a file. Pillow knows more, some of which start other programs (EPS starts Ghostscript)."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import numbers
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ MOST_CATEGORIES = 50
 def as_number(cell: Cell) -> float | None:
     """The finite number that a cell says, or None.
 
-    >>> as_number("1.5"), as_number("1,234"), as_number("abc"), as_number("inf")
-    (1.5, None, None, None)
+    >>> as_number("1.5"), as_number("1,234"), as_number("abc"), as_number("inf"), as_number("12_34")
+    (1.5, None, None, None, None)
     """
+    if isinstance(cell, str) and "_" in cell:  # Python's own way to write 1234, and a code everywhere else
+        return None
     try:
         number = float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
@@ -28,7 +32,7 @@ def as_number(cell: Cell) -> float | None:
 def looks_like_values(name: str, values: list[Any]) -> float:
     """From 0 to 1: numbers do, and texts that are few and repeat."""
     cells = [value for value in values if value is not None and value == value and value != ""]
-    if not cells or not all(isinstance(cell, int | float | str | bool) for cell in cells):
+    if not cells or not all(isinstance(cell, numbers.Real | Decimal | str) for cell in cells):
         return 0.0
     numbers = sum(as_number(cell) is not None for cell in cells) / len(cells)
     if numbers >= 0.9:

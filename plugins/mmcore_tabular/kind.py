@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,13 @@ Sample = dict[str, Cell]
 
 MOST_VALUES = 10_000
 """Values of a category that are told apart, the first ones seen; what comes after is unknown."""
+
+FARTHEST = 1e4
+"""Standard deviations from the mean after which a number counts as no farther away. No row of fewer than 10^8 training
+rows is; without it, one absurd number in a new row would leave the range of single precision."""
+
+TRUTH = ("true", "false")
+"""What a truth value is as a category, however its file writes it."""
 
 MOSTLY = 0.9
 """A column is one of numbers when this share of its cells in the training rows are numbers."""
@@ -63,7 +72,7 @@ class TabularKind(mmcore.Kind):
         for column in description.columns:
             cell = sample.get(column.name)
             if column.type == "number" and cell is not None and as_number(cell) is None:
-                raise mmcore.InputError("wrong type", f"{cell!r} in column {column.name!r} is no number")
+                raise mmcore.InputError("wrong type", f"{_quoted(cell)} in column {column.name!r} is no number")
 
     def default_spec(self, description: mmcore.Description) -> TabularSpec:
         """By the training rows' columns."""
@@ -110,34 +119,29 @@ class TabularKind(mmcore.Kind):
         players: mmcore.Players | None = None,
         values: np.ndarray | None = None,
     ) -> None:
-        """A bar per column, named with its cell."""
+        """A bar per column, named with its cell, strongest columns only where there are many; without values a list."""
+        from mmcore_tabular.drawing import draw_bars, draw_cells
+
         names = list(players.labels) if players is not None else list(sample)
-        heights = np.zeros(len(names)) if values is None else np.asarray(values)
-        colours = ["#b2182b" if value >= 0 else "#2166ac" for value in heights]
-        rows = np.arange(len(names))
-        axes.barh(rows, heights, color=colours)
-        axes.set_yticks(rows, [f"{name} = {_shown(sample.get(name))}" for name in names], fontsize=8, parse_math=False)
-        axes.invert_yaxis()
-        axes.axvline(0, color="#888", lw=0.8)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
+        cells = [sample.get(name) for name in names]
         if values is None:
-            axes.set_xticks([])
+            draw_cells(axes, names, cells)
+        else:
+            draw_bars(axes, names, cells, np.asarray(values, dtype=float))
 
     def _cell(self, name: str, cell: Any, budget: mmcore.Budget) -> Cell:
         if super().is_missing(cell):
             return None
         if isinstance(cell, bool | np.bool_):
-            return str(bool(cell))
-        if isinstance(cell, int | float | np.number):
-            if not math.isfinite(float(cell)):
-                raise mmcore.InputError("not finite", f"column {name!r} holds {cell!r}")
-            return float(cell)
+            return str(bool(cell)).lower()
+        if isinstance(cell, numbers.Real | Decimal):
+            return _finite(name, cell)
         if not isinstance(cell, str):
             raise mmcore.InputError("wrong type", f"column {name!r} holds {type(cell).__name__}, no number and no text")
         if len(cell) > budget.characters:
             raise mmcore.InputError("too large", f"column {name!r} holds {len(cell):,} characters")
-        return cell.strip()
+        text = cell.strip()
+        return text.lower() if text.lower() in TRUTH else text
 
 
 class _Seen:
@@ -170,13 +174,29 @@ class _Seen:
         return Column(name=name, type="category", values=tuple(sorted(self.texts)))
 
 
+def _finite(name: str, cell: Any) -> float | None:
+    try:
+        number = float(cell)
+    except OverflowError:
+        number = math.inf
+    if number != number:
+        return None  # missing, as NaN is everywhere (a Decimal's is no float)
+    if not math.isfinite(number):
+        raise mmcore.InputError("not finite", f"column {name!r} holds {str(cell)[:40]}")
+    return number
+
+
 def _encoded(cell: Cell, column: Column) -> float:
     if column.type == "number":
         number = as_number(cell)
         if number is None:
-            raise mmcore.InputError("wrong type", f"{cell!r} in column {column.name!r} is no number")
-        return (number - column.mean) / column.sd
+            raise mmcore.InputError("wrong type", f"{_quoted(cell)} in column {column.name!r} is no number")
+        return min(max((number - column.mean) / column.sd, -FARTHEST), FARTHEST)
     return float(_numbers(column).get(_text(cell), 0))
+
+
+def _quoted(cell: Cell) -> str:
+    return repr(cell if not isinstance(cell, str) or len(cell) <= 40 else f"{cell[:40]}…")
 
 
 @cache
@@ -186,9 +206,3 @@ def _numbers(column: Column) -> dict[str, int]:
 
 def _text(cell: Cell) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
-
-
-def _shown(cell: Cell) -> str:
-    if cell is None:
-        return "–"
-    return f"{cell:g}" if isinstance(cell, float) else cell

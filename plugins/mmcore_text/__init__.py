@@ -27,7 +27,6 @@ def learn_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     return learn(texts, size)
 
 
-
 class ScratchOptions(mmcore.Options):
     """A BERT that begins with random weights and a vocabulary learned from the training texts."""
 

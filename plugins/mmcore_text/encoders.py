@@ -37,7 +37,7 @@ class TextEncoder(nn.Module):
             model.pooler = None  # type: ignore[assignment]  # not read here, so it would never be trained
         self.model, self.pooling, self.max_length = model, pooling, max_length
         self.dim = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
-        self.input_spec = TextSpec(tokenizer, _fitting(max_length, model))
+        self.input_spec = TextSpec(tokenizer, _fitting(max_length, model, tokenizer))
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -90,12 +90,20 @@ def from_hub(model: str, pooling: Pooling, max_length: int, weights: str | Path)
 
     Raises:
         MissingDependency: it is neither here nor can it be downloaded.
+        DataError: it is a folder that lacks something.
+        OptionError: it is no text encoder, or its tokenizer is not one of the fast ones.
     """
     try:
         return from_folder(model, pooling, max_length, weights)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if Path(model).is_dir():
+            raise mmcore.DataError(
+                f"can't be read as a text model ({_first_line(error)})",
+                where=model,
+                hint="It needs config.json, tokenizer.json and, unless weights: none is given, model.safetensors.",
+            ) from error
         raise mmcore.MissingDependency(
-            f"the model {model!r} is not on this machine, and could not be downloaded",
+            f"the model {model!r} is not on this machine, and could not be downloaded ({_first_line(error)})",
             where="encoder 'hf_text'",
             hint="Give the path of a folder with config.json, tokenizer.json and model.safetensors, or go online once.",
         ) from error
@@ -103,11 +111,12 @@ def from_hub(model: str, pooling: Pooling, max_length: int, weights: str | Path)
 
 def from_folder(folder: str | Path, pooling: Pooling, max_length: int, weights: str | Path) -> TextEncoder:
     """The tokenizer and architecture of `folder`; with its weights, without any, or with those of a file."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder)
+    tokenizer = _tokenizer(folder)
     if weights == "pretrained":
-        model = AutoModel.from_pretrained(folder, use_safetensors=True)
+        model = _encoder_of(AutoModel.from_pretrained(folder, use_safetensors=True))
     else:
-        model = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        model = _encoder_of(AutoModel.from_config(config))
         if weights != "none":
             _load_weights(model, Path(weights))
     return TextEncoder(model.float(), tokenizer, pooling, max_length)
@@ -128,20 +137,45 @@ def from_assets(
     folder: Path, pooling: Pooling, max_length: int, *, scratch: ScratchOptions | None = None
 ) -> TextEncoder:
     """The architecture and tokenizer that `save_assets` wrote; the weights come with the model's state."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = _tokenizer(folder)
     if scratch is not None:
         return ScratchTextEncoder(scratch, tokenizer, pooling, max_length)
-    return TextEncoder(AutoModel.from_config(AutoConfig.from_pretrained(folder)), tokenizer, pooling, max_length)
+    model = _encoder_of(AutoModel.from_config(AutoConfig.from_pretrained(folder)))
+    return TextEncoder(model, tokenizer, pooling, max_length)
+
+
+def _tokenizer(folder: str | Path) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.is_fast:
+        raise mmcore.OptionError(
+            f"the tokenizer of {str(folder)!r} does not say where in the text its tokens stand",
+            path=("model",),
+            hint="Choose a model with a tokenizer.json.",
+        )
+    return tokenizer
+
+
+def _encoder_of(model: Any) -> Any:
+    """The encoder of a model with a decoder (T5, BART); others as they are."""
+    if getattr(model.config, "is_encoder_decoder", False) and hasattr(model, "get_encoder"):
+        model = model.get_encoder()
+    if not hasattr(model.config, "hidden_size"):
+        raise mmcore.OptionError(f"{type(model).__name__} is no text encoder", path=("model",))
+    return model
 
 
 def _load_weights(model: nn.Module, path: Path) -> None:
     from safetensors.torch import load_file
 
+    if not path.is_file():
+        raise mmcore.DataError("there is no such file of weights", where=str(path))
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        outcome = model.load_state_dict(state, strict=False)
     except Exception as error:
-        raise mmcore.DataError(f"can't be read as weights ({error})", where=str(path)) from error
-    outcome = model.load_state_dict(state, strict=False)
+        raise mmcore.DataError(
+            f"can't be read as this model's weights ({_first_line(error)})", where=str(path)
+        ) from error
     missing = [name for name in outcome.missing_keys if "pooler" not in name]
     if missing:
         raise mmcore.DataError(
@@ -151,6 +185,14 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         )
 
 
-def _fitting(max_length: int, model: Any) -> int:
-    """Not more tokens than the model has positions for."""
-    return min(max_length, int(getattr(model.config, "max_position_embeddings", max_length)))
+def _fitting(max_length: int, model: Any, tokenizer: Any) -> int:
+    """Not more tokens than the model has positions for, nor than its tokenizer allows."""
+    positions = int(getattr(model.config, "max_position_embeddings", None) or max_length)
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            positions = module.num_embeddings - module.padding_idx - 1  # RoBERTa counts from there
+    return max(1, min(max_length, positions, int(tokenizer.model_max_length)))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -30,13 +30,23 @@ class TextKind(mmcore.Kind):
         return "input_ids"
 
     def decode(self, value: Any, *, root: Path, budget: mmcore.Budget) -> str:
-        """The text itself."""
+        """The text itself.
+
+        Raises:
+            InputError: no text, too large, or half a character (a lone surrogate, which JSON can hold) in it.
+        """
         if not isinstance(value, str):
             raise mmcore.InputError("wrong type", f"{type(value).__name__} is no text")
         if len(value) > budget.characters:
             raise mmcore.InputError(
                 "too large", f"a text of {len(value):,} characters; the limit is {budget.characters:,}"
             )
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise mmcore.InputError(
+                "damaged", f"character {error.start + 1} is half of one ({error.reason})"
+            ) from error
         return value
 
     def describe(self, samples: Iterable[str]) -> TextDescription:
@@ -44,25 +54,23 @@ class TextKind(mmcore.Kind):
         return TextDescription(longest=max(map(len, samples), default=0))
 
     def prepare(self, sample: str, spec: mmcore.InputSpec) -> Inputs:
-        """Token ids, special tokens included, cut to the encoder's length."""
+        """Token ids, special tokens included, cut to the encoder's length; at least one."""
         assert isinstance(spec, TextSpec)
-        ids = spec.tokenizer(sample, truncation=True, max_length=spec.max_length)["input_ids"]
+        pad = spec.tokenizer.pad_token_id or 0
+        ids = spec.tokenizer(sample, truncation=True, max_length=spec.max_length)["input_ids"] or [pad]
         return {
             "input_ids": torch.tensor(ids, dtype=torch.long),
             "attention_mask": torch.ones(len(ids), dtype=torch.long),
-            "pad_id": torch.tensor([spec.tokenizer.pad_token_id or 0]),
+            "pad_id": torch.tensor([pad]),
         }
 
     def blank(self, spec: mmcore.InputSpec, description: mmcore.Description) -> Inputs:
-        """An empty text: special tokens only."""
-        prepared = self.prepare("", spec)
-        if len(prepared["input_ids"]):
-            return prepared
-        return {**prepared, "input_ids": prepared["pad_id"], "attention_mask": torch.ones(1, dtype=torch.long)}
+        """An empty text: special tokens only, or one of padding where the tokenizer has none."""
+        return self.prepare("", spec)
 
     def collate(self, prepared: Sequence[Inputs]) -> Inputs:
         """Padded at the end to the longest of the batch."""
-        pad = float(prepared[0]["pad_id"])
+        pad = int(prepared[0]["pad_id"])
         return {
             "input_ids": pad_sequence([row["input_ids"] for row in prepared], batch_first=True, padding_value=pad),
             "attention_mask": pad_sequence([row["attention_mask"] for row in prepared], batch_first=True),
@@ -98,7 +106,7 @@ class TextKind(mmcore.Kind):
             if not special
         ]
         groups = _by_word(sample, tokens) if granularity == "words" else [[token] for token in tokens]
-        spans = [(group[0][1][0], group[-1][1][1]) for group in groups]
+        spans = [_trimmed(sample, group[0][1][0], group[-1][1][1]) for group in groups]
         return mmcore.Players(
             labels=tuple(sample[start:end] or "·" for start, end in spans),
             cells=tuple(tuple(position for position, _ in group) for group in groups),
@@ -130,9 +138,18 @@ class TextKind(mmcore.Kind):
 
 
 def _by_word(sample: str, tokens: list[tuple[int, tuple[int, int]]]) -> list[list[tuple[int, tuple[int, int]]]]:
-    """Tokens grouped by the white-space separated word that their first character is in."""
+    """Tokens grouped by the white-space separated word that they begin in; white space joins the word after it."""
     ends = np.array([match.end() for match in re.finditer(r"\S+", sample)])
     groups: dict[int, list[tuple[int, tuple[int, int]]]] = {}
     for token in tokens:
-        groups.setdefault(int(np.searchsorted(ends, token[1][0], side="right")), []).append(token)
+        word = int(np.searchsorted(ends, token[1][0], side="right"))
+        groups.setdefault(min(word, len(ends) - 1), []).append(token)  # after the last word: the last one's
     return [groups[word] for word in sorted(groups)]
+
+
+def _trimmed(sample: str, start: int, end: int) -> tuple[int, int]:
+    """Without the white space around it, if something is left then."""
+    inside = sample[start:end]
+    if not inside.strip():
+        return start, end
+    return start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())

@@ -19,11 +19,11 @@ class TextDescription(mmcore.Description):
     """Characters of the longest one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextSpec(mmcore.InputSpec):
-    """The tokenizer of an encoder, and after how many tokens a text is cut."""
+    """The tokenizer of an encoder, and after how many tokens a text is cut. Specs that prepare equally are equal."""
 
-    tokenizer: PreTrainedTokenizerBase = field(compare=False, repr=False)
+    tokenizer: PreTrainedTokenizerBase = field(repr=False)
     max_length: int = 128
 
     def fingerprint(self) -> str:
@@ -33,4 +33,11 @@ class TextSpec(mmcore.InputSpec):
         plain = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
         plain.no_truncation()  # set by each call, so they say nothing of the tokenizer
         plain.no_padding()
-        return f"text {hashlib.sha256(plain.to_str().encode()).hexdigest()} {self.max_length}"
+        state = f"{plain.to_str()} {self.tokenizer.pad_token_id} {self.tokenizer.truncation_side}"
+        return f"text {hashlib.sha256(state.encode()).hexdigest()} {self.max_length}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TextSpec) and (self is other or self.fingerprint() == other.fingerprint())
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint())
