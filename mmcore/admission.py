@@ -78,6 +78,19 @@ class PluginRecord:
     enabled: bool = True
     module: ModuleType | None = None
 
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is that of its entry point, package or distribution; - _ and . are alike, as for pip."""
+        return normal(name) in {normal(self.name), normal(self.package), normal(self.distribution)}
+
+
+def normal(name: str) -> str:
+    """A name as pip compares it.
+
+    >>> normal("MMCore-Pulse") == normal("mmcore_pulse ")
+    True
+    """
+    return re.sub(r"[-_.]+", "_", name.strip()).lower()
+
 
 def admit(record: PluginRecord, point: EntryPoint) -> None:
     """Import one plugin and ask it what it brings; whatever goes wrong is noted, never raised."""
@@ -147,16 +160,19 @@ def _collect(record: PluginRecord) -> None:
 
 def _hook_functions(record: PluginRecord) -> Iterator[tuple[str, Any]]:
     """The functions of a plugin that are hooks, in the order of their names; what is no right hook is noted."""
-    for name, function in sorted(vars(record.module).items()):
-        if not inspect.isroutine(function):
+    for defined, function in sorted(vars(record.module).items()):
+        mark = getattr(function, f"{PROJECT}_impl", None) if inspect.isroutine(function) else None
+        if not isinstance(mark, dict):
+            if defined in HOOKS and function is not HOOKS[defined]:
+                what = "is not marked with @mmcore.hookimpl" if callable(function) else "is not a function"
+                record.problems.append(f"{defined} {what}")
             continue
-        marked = isinstance(getattr(function, f"{PROJECT}_impl", None), dict)
-        if not (marked or name in HOOKS):
-            continue
-        if not marked:
-            record.problems.append(f"{name} is not marked with @mmcore.hookimpl")
-        elif name not in HOOKS:
-            record.problems.append(f"there is no hook {name!r}. {did_you_mean(name, HOOKS)}")
+        name = mark["specname"] or defined
+        if name not in HOOKS:
+            if not mark["optionalhook"]:
+                record.problems.append(f"there is no hook {name!r}. {did_you_mean(name, HOOKS)}")
+        elif mark["wrapper"] or mark["hookwrapper"]:
+            record.problems.append(f"{defined} wraps what other plugins do, which no hook of mmcore's allows")
         elif problem := _wrong_signature(name, function):
             record.problems.append(problem)
         else:

@@ -7,7 +7,8 @@ import importlib.util
 import inspect
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from mmcore.declarations import Component, Encoder, ModalityKind, Resources
 from mmcore.errors import ComponentError, MissingDependency, MMCoreError, OptionError, did_you_mean
 from mmcore.mistakes import option_problems
-from mmcore.options import ComponentConfig, ComponentRef, ComponentType, Options
+from mmcore.options import ComponentConfig, ComponentType, Options, component_references
 from mmcore.plugins import PluginRecord, Plugins, discover
 
 if TYPE_CHECKING:
@@ -175,17 +176,24 @@ class Catalog:
             return declaration.build(options, *arguments, **more)
         except MMCoreError:
             raise
-        except ModuleNotFoundError as error:
-            raise MissingDependency(
-                f"needs {error.name!r}, which is not installed", where=where, hint=_install(declaration, error.name)
-            ) from error
         except (Exception, SystemExit) as error:
             owner = self._owner(declaration)
+            absent = error.name if isinstance(error, ModuleNotFoundError) else None
+            if absent and absent.partition(".")[0] not in sys.modules:  # else its parent is there, and is at fault
+                raise MissingDependency(
+                    f"needs {absent!r}, which is not installed", where=where, hint=_install(declaration, absent)
+                ) from error
             raise ComponentError(
                 f"could not be built: {type(error).__name__}: {error}",
                 where=where,
                 hint=f"It comes from {owner}." if owner else None,
             ) from error
+
+    def not_loaded(self, package: str | None = None) -> str:
+        """Which plugins (or whether `package`) could bring what is not there, and why they don't; or an empty text."""
+        reasons = [_why_absent(record) for record in self.plugins.records if package in (None, record.package)]
+        missing = "; ".join(filter(None, reasons))
+        return f"It may come from a plugin that is not loaded: {missing}." if missing else ""
 
     def kind(self, name: str) -> Kind:
         """A modality kind, built once."""
@@ -225,9 +233,9 @@ class Catalog:
                 hint=f"Encoders for {kind}: {', '.join(names) or 'none is installed'}.",
             )
         hint = did_you_mean(name, [*names, *(entry.qualified for entry in offered if "/" in name)])
-        missing = "; ".join(_why_absent(record) for record in self.plugins.records if _why_absent(record))
         what = f"there is no {type_} {name!r}" + (f" for {kind}" if kind else "")
-        return OptionError(what, path=path, hint=f"{hint} Not loaded: {missing}." if missing else hint)
+        package = name.partition("/")[0] if "/" in name else None
+        return OptionError(what, path=path, hint=f"{hint} {self.not_loaded(package)}".rstrip())
 
     def _owner(self, declaration: Component) -> str:
         for entry in self._entries:
@@ -269,21 +277,6 @@ def as_config(config: ComponentConfig | str | Mapping[str, Any], path: KeyPath =
         raise OptionError(
             f"{config!r} names no component", path=path, hint="Write a name, or name: … with options."
         ) from error
-
-
-def component_references(options: Options) -> Iterator[tuple[KeyPath, ComponentRef, ComponentConfig]]:
-    """The options that are components themselves: where, what fits there, what was chosen."""
-    for name, info in type(options).model_fields.items():
-        for reference in (each for each in info.metadata if isinstance(each, ComponentRef)):
-            value = getattr(options, name)
-            if isinstance(value, ComponentConfig):
-                yield (name,), reference, value
-            elif isinstance(value, Mapping):
-                for key, each in value.items():
-                    yield (name, key), reference, each
-            elif isinstance(value, list | tuple):
-                for number, each in enumerate(value):
-                    yield (name, number), reference, each
 
 
 def check_requirements(declaration: Component) -> None:

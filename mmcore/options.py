@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -72,3 +72,35 @@ class ComponentRef:
 
     type: ComponentType
     kind: str | None = None
+
+
+def component_references(options: Options) -> Iterator[tuple[tuple[str | int, ...], ComponentRef, ComponentConfig]]:
+    """The options that are components themselves: where, what fits there, what was chosen.
+
+    >>> from typing import Annotated
+    >>> class Pool(Options):
+    ...     frames: list[Annotated[ComponentConfig, ComponentRef("encoder", kind="image")]]
+    >>> [(way, chosen.name) for way, _, chosen in component_references(Pool(frames=["timm", "lite"]))]
+    [(('frames', 0), 'timm'), (('frames', 1), 'lite')]
+    """
+    for name, info in type(options).model_fields.items():
+        reference = next(_references(info.metadata, info.annotation), None)
+        if reference is not None:
+            for way, chosen in _chosen(getattr(options, name)):
+                yield (name, *way), reference, chosen
+
+
+def _references(metadata: Sequence[Any], annotation: Any) -> Iterator[ComponentRef]:
+    """What an option is marked with, as a whole or within: `Annotated[…] | None`, `list[Annotated[…]]`."""
+    yield from (each for each in metadata if isinstance(each, ComponentRef))
+    for inner in get_args(annotation):
+        yield from _references(getattr(inner, "__metadata__", ()), inner)
+
+
+def _chosen(value: Any) -> Iterator[tuple[tuple[str | int, ...], ComponentConfig]]:
+    if isinstance(value, ComponentConfig):
+        yield (), value
+    elif isinstance(value, Mapping | list | tuple):
+        for key, each in value.items() if isinstance(value, Mapping) else enumerate(value):
+            for way, chosen in _chosen(each):
+                yield (key, *way), chosen

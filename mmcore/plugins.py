@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import re
@@ -13,7 +14,7 @@ from typing import Any
 import pluggy
 
 from mmcore import hookspecs
-from mmcore.admission import PluginRecord, admit, identity, told
+from mmcore.admission import PluginRecord, admit, identity, normal, told
 from mmcore.hookspecs import PROJECT, Command
 
 GROUP = "mmcore"
@@ -45,12 +46,15 @@ class Plugins:
         return list(found.values())
 
     def call(self, event: str, **arguments: Any) -> None:
-        """Tell every plugin that listens; one that fails is reported and nothing else."""
+        """Tell every plugin that listens; one that fails is reported and nothing else.
+
+        Each gets a copy of its own, so that no listener can change what is written into the run.
+        """
         for implementation in getattr(self._manager.hook, event).get_hookimpls():
-            wanted = {name: arguments[name] for name in implementation.argnames}
+            wanted = {name: copy.deepcopy(arguments[name]) for name in implementation.argnames}
             try:
                 implementation.function(**wanted)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 logging.getLogger("mmcore").warning(
                     "plugin %s failed on %s: %s",
                     implementation.plugin_name.partition("#")[0],
@@ -65,11 +69,11 @@ def discover(disabled: Iterable[str] = ()) -> Plugins:
     Args:
         disabled: names of entry points, packages or distributions, beside those in MMCORE_DISABLE_PLUGINS.
     """
-    off = {_normal(name) for name in (*disabled, *os.environ.get(DISABLE, "").split(",")) if name.strip()}
+    off = [name for name in (*disabled, *os.environ.get(DISABLE, "").split(",")) if name.strip()]
     records: list[PluginRecord] = []
     for record, point in sorted(_installed(), key=lambda found: (found[0].name, found[0].package)):
         records.append(record)
-        if off & {_normal(record.name), _normal(record.package), _normal(record.distribution)}:
+        if any(record.is_called(name) for name in off):
             record.enabled = False
         elif point is not None:
             admit(record, point)
@@ -87,14 +91,14 @@ def _installed() -> Iterator[tuple[PluginRecord, EntryPoint | None]]:
         if not _has_plugins(distribution):
             continue
         name, version = _identity_of(distribution)
-        if _normal(name) in seen:
+        if normal(name) in seen:
             continue  # a second one of this name, later on the path: what is imported is the first
-        seen.add(_normal(name))
+        seen.add(normal(name))
         try:
             points = list(distribution.entry_points.select(group=GROUP))
         except Exception as error:
             problem = f"its entry_points.txt can't be read: {told(error)}"
-            yield PluginRecord(name, _normal(name), name, version, problems=[problem]), None
+            yield PluginRecord(name, normal(name), name, version, problems=[problem]), None
             continue
         for point in points:
             package = point.value.partition(":")[0].strip().split(".")[0]
@@ -140,7 +144,3 @@ def _note_clashes(records: list[PluginRecord]) -> None:
             first = commands.setdefault(command.name, record)
             if first is not record:
                 record.problems.append(f"command {command.name!r} is that of {first.package} already")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "_", name.strip()).lower()

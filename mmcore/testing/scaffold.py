@@ -49,7 +49,7 @@ class Plan:
     """
 
     name: str
-    type: ComponentType
+    type: str
     kind: str | None = None
 
     @property
@@ -132,7 +132,7 @@ def _rendered(plan: Plan) -> dict[str, str]:
         ".gitignore": "shared/gitignore.jinja",
         "tests/test_plugin.py": "shared/tests/test_plugin.py.jinja",
         "experiment.yaml": f"{plan.type}/experiment.yaml.jinja",
-        f"{package}/__init__.py": f"{source}/__init__.py.jinja",
+        f"{package}/__init__.py": f"{plan.type}/__init__.py.jinja",
         **{f"{package}/{file}": f"{source}/{file}.jinja" for file in FILES[plan.type]},
     }
     return {path: environment.get_template(template).render(values) for path, template in templates.items()}

@@ -23,7 +23,8 @@ class TimmEncoder(nn.Module):
 
     def __init__(self, model: Any):
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last)  # convolutions are two to three times as fast so
+        self.model = model
+        self._layout = torch.contiguous_format
         self.input_spec = _spec(timm.data.resolve_data_config({}, model=model))
         self.dim = self._width()
 
@@ -38,9 +39,20 @@ class TimmEncoder(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> mmcore.Representation:
         """Encode `pixels (B, 3, S, S)`."""
-        features = self.model.forward_features(inputs["pixels"].contiguous(memory_format=torch.channels_last))
+        self._lay_out(torch.contiguous_format if torch.is_grad_enabled() else torch.channels_last)
+        features = self.model.forward_features(inputs["pixels"].contiguous(memory_format=self._layout))
         vector = self.model.forward_head(features, pre_logits=True)
         return mmcore.Representation(vector, _tokens(features, vector.shape[1]))
+
+    def _lay_out(self, layout: torch.memory_format) -> None:
+        """Convolutions with channels last are two to three times as fast on a CPU.
+
+        Not where gradients are wanted: torch 2.15 writes outside its memory in some models' backward pass with it
+        (levit_128s, repvgg_a0), which ends the process.
+        """
+        if layout != self._layout:
+            self.model.to(memory_format=layout)
+            self._layout = layout
 
     def _width(self) -> int:
         training = self.model.training

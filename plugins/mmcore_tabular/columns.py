@@ -34,12 +34,12 @@ def looks_like_values(name: str, values: list[Any]) -> float:
     cells = [value for value in values if value is not None and value == value and value != ""]
     if not cells or not all(isinstance(cell, numbers.Real | Decimal | str) for cell in cells):
         return 0.0
-    numbers = sum(as_number(cell) is not None for cell in cells) / len(cells)
-    if numbers >= 0.9:
+    share = sum(as_number(cell) is not None for cell in cells) / len(cells)
+    if share >= 0.9:
         return 0.9
     distinct = len({str(cell) for cell in cells})
     repeats = distinct <= MOST_CATEGORIES and distinct <= 0.5 * len(cells)
-    return 0.7 if repeats and not any(" " in str(cell) and len(str(cell)) > 30 for cell in cells) else 0.1 * numbers
+    return 0.7 if repeats and not any(" " in str(cell) and len(str(cell)) > 30 for cell in cells) else 0.1 * share
 
 
 def examples(folder: Path, count: int) -> list[Any]:
