@@ -188,7 +188,7 @@ def mmcore_run_finished(folder: Path, metrics: Mapping[str, Any]) -> None:
     >>> import mmcore
     >>> @mmcore.hookimpl
     ... def mmcore_run_finished(folder, metrics):
-    ...     print(f"{folder}: {metrics['splits']['test']['top1']:.0%} right")
-    >>> mmcore_run_finished("runs/first", {"splits": {"test": {"top1": 0.75}}})
+    ...     print(f"{folder}: {metrics['test']['top1']:.0%} right")
+    >>> mmcore_run_finished("runs/first", {"test": {"top1": 0.75}})
     runs/first: 75% right
     """

@@ -94,9 +94,8 @@ def _print(entry: Entry) -> None:
         if value:
             typer.echo(f"  {label}: {value}")
     schema = _schema(entry)
-    needed = schema.get("required", ())
     rows = [
-        (name, "needed" if name in needed else _shown(info), allowed_values(info, schema), str(info.get("description", "")))
+        (name, _default(name, schema), allowed_values(info, schema), str(info.get("description", "")))
         for name, info in schema.get("properties", {}).items()
     ]
     if rows:
@@ -105,8 +104,11 @@ def _print(entry: Entry) -> None:
         typer.echo("  It has no options.")
 
 
-def _shown(option: dict[str, Any]) -> str:
-    """Its default, as YAML has it; nothing where a schema can't say it."""
+def _default(option: str, schema: dict[str, Any]) -> str:
+    """An option's default, as YAML has it; nothing where a schema can't say it."""
     import json
 
-    return json.dumps(option["default"], ensure_ascii=False).strip('"') if "default" in option else ""
+    if option in schema.get("required", ()):
+        return "needed"
+    about = schema["properties"][option]
+    return json.dumps(about["default"], ensure_ascii=False).strip('"') if "default" in about else ""

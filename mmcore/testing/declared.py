@@ -64,7 +64,7 @@ def declares_lightly(bench: Bench) -> None:
     skip_unless(heavy is not None, f"its package {package!r} can't be imported by itself")
     claim(
         not heavy,
-        f"importing {package!r} imports {', '.join(heavy or ())}: import them inside `build`, so that listing stays fast",
+        f"importing {package!r} imports {', '.join(heavy or ())}: import them inside `build`, so that listing is fast",
     )
 
 

@@ -94,7 +94,7 @@ def states_an_input_spec_that_travels(bench: EncoderBench) -> None:
         )
     assert spec is not None
     copy = pickle.loads(pickle.dumps(spec))  # noqa: S301 - our own bytes, as a data loader's worker gets them
-    same = copy.fingerprint() == spec.fingerprint() == bench.build_seeded(7).input_spec.fingerprint()
+    same = copy.fingerprint() == spec.fingerprint() == bench.build_seeded(7).input_spec.fingerprint()  # type: ignore[union-attr, operator]
     claim(
         same and " at 0x" not in spec.fingerprint(),
         f"`input_spec.fingerprint()` changes from one process or build to the next ({spec.fingerprint()[:80]}), so "

@@ -39,7 +39,7 @@ def declarations_of(target: Target) -> list[Component]:
         return _declared_by(target)
     if isinstance(target, str):
         return _installed(target)
-    return [declaration for each in target for declaration in declarations_of(each)]
+    return [declaration for each in target for declaration in declarations_of(each)]  # type: ignore[union-attr]
 
 
 def checks_for(declaration: Component) -> list[Check]:
@@ -175,7 +175,7 @@ def _declared_by(module: ModuleType) -> list[Component]:
     manager.add_hookspecs(hookspecs)
     manager.register(module)
     manager.check_pending()
-    found = []
+    found: list[Component] = []
     for name in HOOKS:
         for declared in getattr(manager.hook, name)():
             found.extend(declared or ())

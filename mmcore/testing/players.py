@@ -44,7 +44,7 @@ def names_its_players(bench: KindBench) -> None:
         if players.grid is not None:
             claim(
                 int(np.prod(players.grid)) == len(players),
-                f"a grid of {players.grid} has {int(np.prod(players.grid))} cells, but there are {len(players)} players",
+                f"a grid of {players.grid} has {int(np.prod(players.grid))} cells; there are {len(players)} players",
             )
 
 

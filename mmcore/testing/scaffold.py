@@ -190,7 +190,7 @@ def _kind_entry(kind: str) -> Any:
     entries = [entry for entry in load().entries() if entry.declaration.type == "modality-kind"]
     for entry in entries:
         if entry.declaration.name == kind:
-            if entry.declaration.examples is None:
+            if getattr(entry.declaration, "examples", None) is None:
                 raise UserError(f"the kind {kind!r} declares no `examples`, from which data could be made up")
             return entry
     names = [entry.declaration.name for entry in entries]

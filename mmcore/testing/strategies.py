@@ -238,6 +238,7 @@ def can_learn_a_small_table(bench: StrategyBench) -> None:
             model.loss(model.train()(batch), batch).backward()
             optimiser.step()
     with torch.no_grad():
+        assert batch.targets is not None
         loss = float(bench.task.loss(model.eval()(batch).logits, batch.targets))
     guessing = math.log(len(CLASSES))
     claim(

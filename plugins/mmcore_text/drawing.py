@@ -62,13 +62,14 @@ def draw_text(axes: Axes, text: str, spans: Sequence[tuple[int, int]], values: n
 
 def laid_out(text: str, width: float, height: float) -> tuple[str, list[tuple[int, int]], int]:
     """The text, cut where it does not fit into a box of so many points; its lines; and the characters to a line."""
+    room = max(1, int(height / (1.25 * SMALLEST)))
+    text = text[: 2 * room * WIDTHS[-1]]  # more would be cut anyway, after long work
     for columns in WIDTHS:
         lines = wrapped(text, columns)
         if len(lines) * TALL * width / columns <= height:
             return text, lines, columns
     columns = min(WIDTHS[-1], max(WIDTHS[0], int(width / (0.62 * SMALLEST))))
     lines = wrapped(text, columns)
-    room = max(1, int(height / (1.25 * SMALLEST)))
     if len(lines) > room:
         text = text[: max(lines[room - 1][0] + 1, lines[room - 1][1] - 1)] + "…"
         lines = wrapped(text, columns)[:room]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders
 from tokenizers.models import BPE
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
@@ -24,6 +24,7 @@ def learn_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(BPE())
     tokenizer.normalizer = BertNormalizer(lowercase=True, strip_accents=False, handle_chinese_chars=False)
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(ByteLevel.alphabet())
     trainer = BpeTrainer(vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)

@@ -256,3 +256,60 @@ def test_a_package_installed_while_we_run_is_there_after_a_refresh(site):
         sys.path.remove(str(site.folder))
         after = load(refresh=True)
     assert [entry.qualified for entry in after.entries()] == [entry.qualified for entry in before.entries()]
+
+
+class Nested(Options):
+    maybe: Annotated[ComponentConfig, ComponentRef("encoder", kind="image")] | None = None
+    each: list[Annotated[ComponentConfig, ComponentRef("encoder", kind="image")]] = Field(default_factory=list)
+    grouped: Annotated[dict[str, list[ComponentConfig]], ComponentRef("encoder")] = Field(default_factory=dict)
+    plain: ComponentConfig | None = None
+
+
+def test_a_mark_within_an_annotation_counts_and_without_one_nothing_is_looked_up():
+    found = catalog(ours=[encoder("deep", "image"), encoder("nest", "image", options=Nested)])
+    config = {
+        "name": "nest",
+        "maybe": "dep",
+        "each": ["deep", {"name": "deep", "width": 0}],
+        "grouped": {"a": ["deep", "deap"]},
+        "plain": "anything",
+    }
+    assert [problem.path for problem in found.problems("encoder", config)] == [
+        ("maybe",), ("each", 1, "width"), ("grouped", "a", 1),
+    ]  # fmt: skip
+    assert found.problems("encoder", "nest") == []
+
+
+def test_a_component_within_a_component_within_a_component_is_checked():
+    found = catalog(ours=[encoder("deep", "image"), encoder("nest", "image", options=Nested)])
+    config = {"name": "nest", "maybe": {"name": "nest", "each": [{"name": "deep", "width": 65}]}}
+    (problem,) = found.problems("encoder", config, path=("encoders", "photo"))
+    assert str(problem) == "encoders.photo.maybe.each.0.width is 65. Allowed: a whole number from 1 to 64."
+
+
+def test_a_qualified_name_is_told_of_its_own_package_only():
+    broken = PluginRecord("p", "mmcore_p", "p", "1", problems=["needs 'av', which is not installed"])
+    off = PluginRecord("q", "mmcore_q", "q", "1", enabled=False)
+    found = Catalog(Plugins([broken, off]))
+    assert "mmcore_p" not in message(lambda: found.get("encoder", "mmcore_q/slowfast"))
+    assert message(lambda: found.get("encoder", "mmcore_q/slowfast")).endswith("not loaded: mmcore_q (switched off).")
+
+
+def test_a_plugin_that_is_whole_is_no_reason_for_what_is_not_there():
+    assert message(lambda: TWO.get("fusion-method", "votes")) == (
+        "there is no fusion-method 'votes'. Did you mean 'vote'?"
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ModuleNotFoundError("No module named 'json.nowhere'", name="json.nowhere"), ModuleNotFoundError("gone")],
+)
+def test_a_module_missing_from_a_package_that_is_there_is_a_fault_and_nothing_to_install(error):
+    def fails(options, description):
+        raise error
+
+    found = encoder("torn", "text", build=fails)
+    with pytest.raises(ComponentError) as caught:
+        catalog(theirs=[found]).build(found, Width(), None)
+    assert str(caught.value).endswith("It comes from dist-theirs 1.2.")

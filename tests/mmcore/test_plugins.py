@@ -1,10 +1,17 @@
 """Plugins as they are found, switched off, told of events, and kept from harming each other."""
 
+import json
 import logging
+import sys
+from pathlib import Path
 
 import pytest
 
+import mmcore
+from mmcore.catalog import load
 from mmcore.plugins import DISABLE, discover
+
+ITEMS = Path(__file__).parents[2] / "examples" / "items.csv"
 
 METHOD = """
 import mmcore
@@ -252,3 +259,151 @@ def test_an_entry_point_that_leads_to_no_module_is_told_with_its_value(site, val
     site.add("mmcore_one", method("one"), points={"one": value})
     record = record_of("mmcore_one")
     assert (record.declarations, record.problems) == ([], [f"its entry point {value!r} {said}"])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("mmcore_encoders = []", "mmcore_encoders is not a function"),
+        ("async def mmcore_encoders(): ...", "mmcore_encoders is not marked with @mmcore.hookimpl"),
+        (
+            "@mmcore.hookimpl(wrapper=True)\ndef mmcore_run_started():\n    yield",
+            "mmcore_run_started wraps what other plugins do, which no hook of mmcore's allows",
+        ),
+        (
+            "@mmcore.hookimpl(hookwrapper=True)\ndef mmcore_encoders():\n    return []",
+            "mmcore_encoders wraps what other plugins do, which no hook of mmcore's allows",
+        ),
+        (
+            "@mmcore.hookimpl\ndef mmcore_run_finished(folder, score): ...",
+            "mmcore_run_finished(folder, score) has a wrong signature: the hook gives folder, metrics",
+        ),
+        (
+            "@mmcore.hookimpl(specname='mmcore_encoder')\ndef ours(): ...",
+            "there is no hook 'mmcore_encoder'. Did you mean 'mmcore_encoders'?",
+        ),
+    ],
+)
+def test_what_is_no_right_hook_is_told(site, source, said):
+    site.add("mmcore_odd", f"import mmcore\n{source}\n")
+    assert record_of("mmcore_odd").problems == [said]
+
+
+def test_a_hook_may_be_named_by_its_mark_and_one_that_is_not_here_may_be_optional(site):
+    named = method("one").replace("hookimpl", "hookimpl(specname='mmcore_fusion_methods')")
+    site.add(
+        "mmcore_named",
+        named.replace("def mmcore_fusion_methods", "def ours")
+        + "\n@mmcore.hookimpl(optionalhook=True)\ndef mmcore_of_tomorrow(): ...\n",
+    )
+    record = record_of("mmcore_named")
+    assert (names(record), record.problems) == (["one"], [])
+
+
+def test_a_hook_specification_that_a_plugin_imports_is_no_hook_of_its_own(site):
+    site.add("mmcore_one", f"from mmcore.hookspecs import mmcore_encoders\n{method('one')}")
+    assert record_of("mmcore_one").problems == []
+
+
+ENCODERS = """
+import mmcore
+
+@mmcore.hookimpl
+def mmcore_encoders():
+    for kind in {kinds}:
+        yield mmcore.Encoder(name="wide", kind=kind, summary=kind, build=print)
+"""
+
+
+def test_an_encoders_name_is_its_own_within_a_kind_only(site):
+    site.add("mmcore_two", ENCODERS.format(kinds=("image", "text")))
+    site.add("mmcore_same", ENCODERS.format(kinds=("audio", "audio")))
+    two, same = record_of("mmcore_two"), record_of("mmcore_same")
+    assert (names(two), two.problems, two.notes) == (["wide", "wide"], [], [])
+    assert names(same) == ["wide"]
+    assert same.problems == ["encoder 'wide': is declared twice; the first one is used"]
+
+
+def test_no_listener_changes_what_another_one_or_the_run_sees(site):
+    site.add("mmcore_a", LISTENERS.format(last="metrics['test'].clear(); raise SystemExit(3)"))
+    site.add("mmcore_b", LISTENERS.format(last="metrics['test'].clear(); heard.append(metrics)"))
+    plugins, metrics = discover(), {"test": {"top1": 0.5}}
+    plugins.call("mmcore_run_finished", folder="runs/a", metrics=metrics)
+    assert metrics == {"test": {"top1": 0.5}}
+    heard = [record.module.heard for record in plugins.records if record.package == "mmcore_b"]
+    assert heard == [[{"test": {}}]]
+
+
+WRITES = """
+import json
+import mmcore
+
+def write(folder, **line):
+    with (folder / "heard.jsonl").open("a") as stream:
+        stream.write(json.dumps(line) + chr(10))
+
+@mmcore.hookimpl
+def mmcore_run_started(folder, experiment):
+    write(folder, event="started", seed=experiment["seed"])
+
+@mmcore.hookimpl
+def mmcore_epoch_ended(folder, epoch, metrics):
+    write(folder, event="epoch", epoch=epoch, metrics=sorted(metrics))
+
+@mmcore.hookimpl
+def mmcore_run_finished(folder, metrics):
+    write(folder, event="finished", metrics=metrics)
+"""
+
+FAILS = """
+import mmcore
+
+@mmcore.hookimpl
+def mmcore_run_started():
+    raise SystemExit(9)
+
+@mmcore.hookimpl
+def mmcore_epoch_ended(metrics):
+    metrics.clear()
+    raise RuntimeError("deaf")
+
+@mmcore.hookimpl
+def mmcore_run_finished(metrics):
+    metrics.clear()
+    raise RuntimeError("deaf")
+"""
+
+
+def test_a_run_tells_its_events_and_a_listener_that_fails_stops_nothing(site, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("MMCORE_CACHE", str(tmp_path / "cache"))
+    site.add("mmcore_deaf", FAILS).add("mmcore_ear", WRITES)
+    experiment = {
+        "dataset": {
+            "name": "table", "path": str(ITEMS), "target": "category",
+            "modalities": {"facts": {"kind": "tabular", "columns": ["weight", "price"]}},
+        },
+        "encoders": {"facts": {"name": "mlp", "width": 4}},
+        "training": {"epochs": 2},
+        "seed": 5,
+    }  # fmt: skip
+    try:
+        load(refresh=True)
+        with caplog.at_level(logging.WARNING, logger="mmcore"):
+            run = mmcore.Experiment.from_dict(experiment).run(tmp_path / "run")
+    finally:
+        sys.path.remove(str(site.folder))
+        load(refresh=True)
+    heard = [json.loads(line) for line in (run.folder / "heard.jsonl").read_text().splitlines()]
+    assert [(line["event"], line.get("epoch")) for line in heard] == [
+        ("started", None), ("epoch", 1), ("epoch", 2), ("finished", None),
+    ]  # fmt: skip
+    assert heard[0]["seed"] == 5
+    assert "train_loss" in heard[1]["metrics"]
+    assert heard[-1]["metrics"] == json.loads((run.folder / "metrics.json").read_text()) != {}
+    deaf = [said for said in caplog.messages if "mmcore_deaf" in said]
+    assert deaf == [
+        "plugin mmcore_deaf failed on mmcore_run_started: tried to exit the program (SystemExit: 9)",
+        "plugin mmcore_deaf failed on mmcore_epoch_ended: RuntimeError: deaf",
+        "plugin mmcore_deaf failed on mmcore_epoch_ended: RuntimeError: deaf",
+        "plugin mmcore_deaf failed on mmcore_run_finished: RuntimeError: deaf",
+    ]

@@ -88,5 +88,5 @@ def test_in_a_clean_environment_it_is_listed_checked_trained_and_explained(type_
     explainer = name if type_ == "explainer" else "mm_shap"
     explained = clean.run("mmcore", "explain", "run", "--explainer", explainer, "--rows", "2", cwd=package)
     assert explained.returncode == 0, explained.stderr
-    where = clean.run("python", "-c", "import mmcore; print(mmcore.__file__)").stdout.strip()
+    where = clean.run("python", "-c", "import mmcore; print(mmcore.__file__)", cwd=package).stdout.strip()
     assert Path(where).is_relative_to(clean.binaries.parent), "our own wheel, not the editable install"

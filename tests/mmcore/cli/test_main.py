@@ -12,24 +12,13 @@ import typer
 
 import mmcore
 import mmcore.catalog
-from mmcore.cli.main import VERBS, main
+from mmcore.cli.main import VERBS
 from mmcore.errors import MMCoreError, UserError
 from mmcore.hookspecs import Command
 from mmcore.plugins import PluginRecord, Plugins
 
 A_FAULT = "This is a fault of mmcore or of a plugin; --debug shows where."
 MMCORE = Path(sys.executable).with_name("mmcore")
-
-
-@pytest.fixture
-def call(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        told = capsys.readouterr()
-        return caught.value.code or 0, told.out, told.err
-
-    return call
 
 
 @pytest.fixture
@@ -62,6 +51,8 @@ def raising(error):
         ),
         (MMCoreError("the file is damaged"), 1, "the file is damaged"),
         (ZeroDivisionError("by zero"), 1, f"ZeroDivisionError: by zero. {A_FAULT}"),
+        (PermissionError(13, "Permission denied", "/runs/a"), 1, "/runs/a: Permission denied. --debug shows where."),
+        (OSError(28, "No space left on device"), 1, "No space left on device. --debug shows where."),
         (KeyboardInterrupt(), 130, "stopped"),
         (typer.Exit(3), 3, None),
     ],
@@ -71,13 +62,15 @@ def test_an_error_is_one_line_on_standard_error_and_an_exit_code(call, commands,
     assert call("act") == (code, "", f"error: {said}\n" if said else "")
 
 
-@pytest.mark.parametrize("error", [UserError("no column"), ZeroDivisionError("by zero")])
+@pytest.mark.parametrize(("error", "code"), [(UserError("no column"), 2), (ZeroDivisionError("by zero"), 1)])
 @pytest.mark.parametrize("arguments", [["--debug", "act"], ["act", "--debug"]])
-def test_debug_shows_the_traceback(commands, error, arguments):
+def test_debug_shows_the_traceback_and_leaves_the_exit_code(call, commands, error, code, arguments):
     commands(raising(error))
-    with pytest.raises(type(error)) as caught:
-        main(arguments)
-    assert caught.traceback[-1].name == "act"
+    given, out, err = call(*arguments)
+    assert (given, out) == (code, "")
+    assert err.startswith("Traceback (most recent call last):")
+    assert "in act\n    raise error\n" in err
+    assert err.splitlines()[-1].startswith(f"error: {str(error) if code == 2 else 'ZeroDivisionError'}")
 
 
 @pytest.mark.parametrize(
@@ -156,11 +149,33 @@ def test_a_plugins_command_takes_arguments_and_prints(call, commands):
             2,
             "command 'paint': needs 'cv2', which is not installed",
         ),
+        (SystemExit(0), 1, "command 'paint': could not be built: tried to exit the program (SystemExit: 0)"),
     ],
 )
-def test_a_plugins_command_that_can_not_be_built_is_named(call, commands, error, code, said):
+def test_a_plugins_command_that_can_not_be_built_is_named_with_its_package(call, commands, error, code, said):
     commands(paint=raising(error))
-    assert call("paint") == (code, "", f"error: {said}\n")
+    assert call("paint") == (code, "", f"error: {said}. It comes from p 1.\n")
+
+
+def test_a_plugins_command_with_a_signature_that_typer_can_not_read_is_named_with_its_package(call, commands):
+    def act(how: list[dict[str, int]]):
+        """No command line has such an argument."""
+
+    commands(act)
+    code, out, err = call("act", "1")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: command 'act': could not be built: ")
+    assert err.endswith("It comes from p 1.\n")
+
+
+def test_a_plugins_command_is_built_once_and_only_when_it_is_named(call, commands):
+    def quietly():
+        pass
+
+    built = []
+    commands(act=lambda: built.append("act") or quietly, other=lambda: built.append("other") or quietly)
+    assert call("act")[0] == 0
+    assert built == ["act"]
 
 
 def test_a_plugin_can_not_take_the_place_of_a_verb(call, commands):
@@ -169,6 +184,25 @@ def test_a_plugin_can_not_take_the_place_of_a_verb(call, commands):
     assert code == 0
     assert "command 'plugins' is one of mmcore's own, which stays" in out
     assert call("--help")[1].count("\n  plugins ") == 1
+
+
+def test_a_plugin_that_is_left_out_takes_its_commands_with_it(site):
+    site.add("mmcore_prints", PRINTS)
+    for arguments, more in ((["--disable-plugin", "prints"], {}), ([], {"MMCORE_DISABLE_PLUGINS": "prints"})):
+        environment = {**os.environ, **more}
+        listed = subprocess.run([MMCORE, *arguments, "--help"], capture_output=True, text=True, env=environment)
+        assert listed.returncode == 0
+        assert "says hello" not in listed.stdout
+        done = subprocess.run([MMCORE, *arguments, "hello"], capture_output=True, text=True, env=environment)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "there is no command 'hello'" in done.stderr
+        assert "It may come from a plugin that is not loaded: mmcore_prints (switched off)." in done.stderr
+
+
+def test_a_plugin_to_leave_out_that_is_not_there_is_a_mistake(call):
+    code, out, err = call("--disable-plugin", "tetx", "components")
+    assert (code, out) == (2, "")
+    assert "there is no plugin 'tetx'. Did you mean 'text'?" in err
 
 
 def test_a_plugin_is_left_out_by_option_and_by_environment():

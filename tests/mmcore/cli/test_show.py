@@ -80,7 +80,7 @@ def test_a_name_of_two_packages_is_refused_with_both(call, installed):
         (["encoder", "minlm"], "there is no encoder 'minlm'. Did you mean 'minilm'?"),
         (["encoder", "minilm", "--kind", "imag"], "there is no modality-kind 'imag'. Did you mean 'image'?"),
         (["encoder", "minilm", "--kind", "image"], "encoder 'minilm' reads text, not image. Encoders for image: "),
-        (["encoder"], "Missing argument 'NAME'. See: mmcore show --help"),
+        (["encoder"], "Missing argument 'name'. See: mmcore show --help"),
     ],
 )
 def test_an_unknown_name_is_a_mistake_with_the_nearest_one(call, arguments, said):

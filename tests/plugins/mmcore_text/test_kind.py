@@ -113,7 +113,7 @@ def test_words_are_those_between_white_space(text, spec):
 
 
 def test_tokens_are_labelled_by_what_they_cover(wordpiece):
-    assert players_of("trail shoes, €5", wordpiece)[1].labels == ("trail", "shoes", ",", "€", "##5"[2:])
+    assert players_of("trail shoes, €5", wordpiece)[1].labels == ("trail", "shoes", ",", "€", "5")
 
 
 def test_white_space_at_the_end_belongs_to_the_last_word(spec):
@@ -202,7 +202,7 @@ def test_specs_are_equal_when_they_prepare_equally():
 def test_columns_of_phrases_look_like_text_and_codes_and_files_do_not():
     assert looks_like_text("title", ["trail shoe", "red cup", "blue cable"]) > 0.7
     assert looks_like_text("title", ["東京都", "大阪市の本", None]) > 0.3
-    assert looks_like_text("code", ["A", "B", "A", "A"]) < 0.3
+    assert looks_like_text("code", ["A", "B", "A", "A"]) < 0.5
     assert looks_like_text("photo", ["a.png", "b.png"]) == 0.0
     assert looks_like_text("number", [1, 2, 3]) == 0.0
     assert looks_like_text("empty", []) == 0.0
