@@ -1,4 +1,4 @@
-"""How long listing what is installed takes, beside importing torch: a command line that people use must answer at once."""
+"""How long listing what is installed takes, beside importing torch: people wait for a command line to answer."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 1. predicting: rows per second of `FittedModel.predict`, over those of a bare timm + transformers loop, equal batches;
 2. fine-tuning: steps per second of a training of mmcore with every encoder trainable, over those of a bare torch loop;
-3. memory: the peak anonymous memory (RssAnon) of reading and describing a table of 10^6 rows, over one of 10^4.
+3. listing: the time of `mmcore components` in a fresh process over that of `python -c "import torch"`;
+4. memory: the peak anonymous memory (RssAnon) of reading and describing a table of 10^6 rows, over one of 10^4.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import large_table
+import listing
 import predicting
 import stepping
 
@@ -26,6 +28,7 @@ def main() -> int:
         for title, measure, bar, higher in (
             ("predicting, mmcore / bare loop", predicting.ratio, 0.9, True),
             ("fine-tuning steps, mmcore / bare loop", stepping.ratio, 0.9, True),
+            ("mmcore components / import torch", listing.ratio, 0.25, False),
             ("peak memory of 10^6 rows / 10^4 rows", large_table.ratio, 1.1, False),
         ):
             ratios = [measure(Path(scratch)) for _ in range(ROUNDS)]

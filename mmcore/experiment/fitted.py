@@ -79,7 +79,8 @@ class FittedModel:
             One row per row, in order: id, prediction, probabilities (in the order of `labels`; not in regression) and
             error, which says what is wrong with a row that could not be predicted and is None elsewhere.
         """
-        return self._frame(rows, batch_size, root, self._prediction_columns)
+        names = ("prediction",) if self.task.type == "regression" else ("prediction", "probabilities")
+        return self._frame(rows, batch_size, root, self._prediction_columns, always=names)
 
     def embed(self, rows: Any, *, batch_size: int = 64, root: str | Path | None = None) -> pd.DataFrame:
         """Represent rows: id, `fused`, `modality:<name>` for each modality (None where it is absent), and error.
@@ -178,11 +179,14 @@ class FittedModel:
     def _read(self, table: Any, root: Path) -> Iterator[tuple[int, ReadRow]]:
         return self._reader(root).read_all(table)
 
-    def _frame(self, rows: Any, batch_size: int, root: str | Path | None, columns_of: Any) -> pd.DataFrame:
+    def _frame(
+        self, rows: Any, batch_size: int, root: str | Path | None, columns_of: Any, always: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """What `columns_of` says of the good rows, at their places; the columns `always`, if none of them is good."""
         import pandas as pd
 
         table, place, count = self._open(rows, root)
-        columns: dict[str, list[Any]] = {"id": [None] * count, "error": [None] * count}
+        columns: dict[str, list[Any]] = {name: [None] * count for name in ("id", *always, "error")}
         for chunk in _chunks(self._read(table, place), batch_size):
             good = []
             for number, read in chunk:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from mmcore.errors import ComponentError, DataError, MMCoreError, OptionError, UserError, did_you_mean
+from mmcore.errors import (
+    ComponentError,
+    DataError,
+    MissingDependency,
+    MMCoreError,
+    OptionError,
+    UserError,
+    did_you_mean,
+)
 from mmcore.experiment.document import KeyPath
 from mmcore.experiment.sections import EncoderSlot, ExperimentSections, ExplainSection, FusionSection
 from mmcore.mistakes import dotted, option_problems, shown
@@ -120,8 +128,15 @@ class _Check:
         return self.problems
 
     def component(self, type_: Any, config: ComponentConfig, path: KeyPath, *, kind: str | None = None) -> bool:
-        """Whether a component is there and its options fit."""
+        """Whether a component is there, its options fit, and what it needs is installed."""
+        from mmcore.catalog import check_requirements
+
         found = self.catalog.problems(type_, config, kind=kind, path=path)
+        if not found:
+            try:
+                check_requirements(self.catalog.get(type_, config.name, kind=kind))
+            except MissingDependency as error:  # told now, not when hours of training are done
+                found = [OptionError(f"{error.where} {error.what}", path=path, hint=error.hint)]
         self.problems += found
         return not found
 

@@ -10,6 +10,7 @@ from typing import Any
 from mmcore.data.kind import Budget
 from mmcore.data.source import DataSource
 from mmcore.declarations import Dataset
+from mmcore.options import Options
 from mmcore.testing.bench import Bench, build, build_tiny
 from mmcore.testing.check import Skipped, check, claim
 
@@ -32,11 +33,16 @@ class DatasetBench(Bench):
             return self.given
         return self.declaration.tiny if self._example is None else self._example
 
-    def build_fresh(self) -> DataSource:
-        """The data source."""
+    @cached_property
+    def options(self) -> Options:
+        """Options that read something, validated; skipped where some are needed and none are declared."""
         needed = [name for name, each in self.declaration.options.model_fields.items() if each.is_required()]
         if self.given is None and any(name not in self.option_values for name in needed):
             raise Skipped(f"needs {', '.join(needed)}; declare an `example(folder)` that writes a small data set")
+        return self.declaration.options.model_validate(dict(self.option_values))
+
+    def build_fresh(self) -> DataSource:
+        """The data source."""
         return build(self.declaration, self.options)
 
 

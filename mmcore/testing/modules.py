@@ -84,7 +84,7 @@ def registers_its_parameters(bench: ModuleBench) -> None:
 
 @check(*MODULES)
 def sends_gradient_to_every_parameter(bench: ModuleBench) -> None:
-    """A few training steps give every trainable parameter a gradient and leave it finite."""
+    """Within a few training steps every trainable parameter gets a gradient and stays finite."""
     bench.subject()
     module = bench.build_seeded(0).train()
     trainable = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
@@ -100,10 +100,12 @@ def sends_gradient_to_every_parameter(bench: ModuleBench) -> None:
         loss.backward()
         reached |= {name for name, each in trainable.items() if each.grad is not None and bool(each.grad.any())}
         optimiser.step()
+        if reached == trainable.keys():
+            break  # what begins with zeros (an adapter's second factor) needs a second step
     idle = sorted(trainable.keys() - reached)
     claim(not idle, f"no gradient reaches {_named(idle)}: {'they' if len(idle) > 1 else 'it'} would never be trained")
     broken = [name for name, each in trainable.items() if not bool(torch.isfinite(each).all())]
-    claim(not broken, f"after four steps {_named(broken)} holds NaN or infinity")
+    claim(not broken, f"after training a little {_named(broken)} holds NaN or infinity")
 
 
 @check(*MODULES)

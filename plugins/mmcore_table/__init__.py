@@ -148,6 +148,18 @@ def for_table(
     }
 
 
+def example(folder: Path) -> dict[str, object]:
+    """Write a small table of a text and two numbers, for the conformance checks; returns the options that read it."""
+    rows = [f"r{n},{'red' if n % 2 else 'blue'} thing {n},{n}.5,{n % 3},{'ab'[n % 2]}" for n in range(16)]
+    path = folder / "items.csv"
+    path.write_text("\n".join(["id,title,weight,price,label", *rows]) + "\n", encoding="utf-8")
+    columns = {
+        "title": {"kind": "text", "column": "title"},
+        "facts": {"kind": "tabular", "columns": ["weight", "price"]},
+    }
+    return {"path": str(path), "modalities": columns, "target": "label", "id": "id"}
+
+
 @mmcore.hookimpl
 def mmcore_datasets() -> Iterator[mmcore.Dataset]:
     """The data set `table`."""
@@ -158,5 +170,6 @@ def mmcore_datasets() -> Iterator[mmcore.Dataset]:
         build=build,
         modalities=modalities,
         check=check,
+        example=example,
         for_table=for_table,
     )

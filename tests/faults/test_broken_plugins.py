@@ -12,6 +12,7 @@ from mmcore.catalog import load
 from mmcore.cli.main import main
 
 MMCORE = Path(sys.executable).with_name("mmcore")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own_table.yaml"
 
 ENCODER = """
 import mmcore
@@ -179,6 +180,14 @@ def test_everything_else_is_listed_beside_them(broken):
     assert "welcome" not in with_them.stdout + with_them.stderr
     assert run("--help").returncode == 0
     assert run("show", "encoder", "mlp").returncode == 0
+
+
+def test_an_experiment_is_checked_beside_them(broken):
+    done = run("fit", "--check", EXAMPLE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The experiment is right.\n", "")
+    mistaken = run("fit", "--check", EXAMPLE, "--set", "encoders.title=minlm")
+    assert (mistaken.returncode, mistaken.stdout) == (2, "")
+    assert "there is no encoder 'minlm' for text. Did you mean 'minilm'?" in mistaken.stderr
 
 
 def test_the_names_of_the_broken_are_refused_with_the_reason(broken):

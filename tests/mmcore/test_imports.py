@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 HEAVY = (
     "torch",
@@ -65,6 +68,7 @@ def told(script, *arguments, folder=None):
         ["components", "encoder", "--json"],
         ["plugins"],
         ["plugins", "--json"],
+        ["show", "encoder", "minilm"],
         ["show", "encoder", "timm"],
         ["show", "encoder", "hf_text", "--json"],
         ["show", "fusion-method", "multconcat"],
@@ -104,6 +108,13 @@ def test_validating_an_experiment_file_loads_nothing_heavy(tmp_path):
     found = told(VALIDATE, folder=tmp_path)
     assert found["name"] == "minilm"
     assert "mistaken.yaml:12" in found["refused"]
+    assert sorted(set(HEAVY) & set(found["loaded"])) == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
+def test_checking_an_experiment_file_loads_nothing_heavy(name):
+    found = told(PROBE, json.dumps(["fit", "--check", str(EXAMPLES / name)]))
+    assert found["code"] == 0
     assert sorted(set(HEAVY) & set(found["loaded"])) == []
 
 

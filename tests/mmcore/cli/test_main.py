@@ -103,8 +103,9 @@ def test_without_a_command_there_is_help_and_two(call):
 
 
 def test_every_verb_has_help_with_an_example(call):
-    for verb in VERBS:
-        code, out, err = call(verb, "--help")
+    commands = [command.name for command in mmcore.catalog.load().plugins.commands]
+    for verb in (*VERBS, "new experiment", "new plugin", *commands):
+        code, out, err = call(*verb.split(), "--help")
         assert (code, err) == (0, "")
         assert f"Example: mmcore {verb}" in out.replace("\n", " "), verb
 

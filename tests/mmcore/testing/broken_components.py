@@ -14,13 +14,17 @@ import torch
 from sound_components import (
     ADD,
     CURVE,
+    ONE_BY_ONE,
     READER,
+    SENSITIVITY,
     TOGETHER,
     VOTE,
     Add,
     Curve,
     CurveSpec,
+    OneByOne,
     Reader,
+    Sensitivity,
     Together,
     Vote,
 )  # fmt: skip
@@ -37,7 +41,7 @@ def broken(check, words, sound):
     """Register a module, or a kind, as a variant of a sound component, to be seen by this check."""
 
     def register(defective):
-        if isinstance(sound, mmcore.ModalityKind):
+        if isinstance(sound, mmcore.ModalityKind | mmcore.Explainer):
             changes = {"build": lambda options: defective()}
         elif isinstance(sound, mmcore.Encoder):
             changes = {"build": lambda options, description: defective(), "half_precision": False}
@@ -487,6 +491,143 @@ class DrawsNothing(Curve):
 
     def render(self, axes, sample, players=None, values=None):
         return
+
+
+# explainers
+
+
+@broken("builds", "can't `explain`", ONE_BY_ONE)
+class HasNoExplain:
+    """It forgot the one method that is asked of it."""
+
+
+@broken("sums_to_the_output", "declared additive", ONE_BY_ONE)
+class ForgetsTheBase(OneByOne):
+    """It measures each player against the whole, and its values do not sum."""
+
+    def explain(self, game):
+        _, everybody = game.ends()
+        return everybody - game.value(~np.eye(game.n_players, dtype=bool))
+
+
+@broken("sums_to_the_output", "declared additive", ONE_BY_ONE)
+class RoundsItsValues(OneByOne):
+    """It rounds, and the sum is off by a little."""
+
+    def explain(self, game):
+        return super().explain(game).round(2) + 0.001
+
+
+@broken("gives_nothing_to_who_changes_nothing", "changes nothing, and gets", ONE_BY_ONE)
+class SharesWithEverybody(OneByOne):
+    """It divides what a modality adds among all its players, idle ones included."""
+
+    def explain(self, game):
+        values = super().explain(game)
+        for of in game.groups.values():
+            values[list(of)] = values[list(of)].mean()
+        return values
+
+
+@broken("finds_the_player_that_matters", "order of the game's players", ONE_BY_ONE)
+class TurnsTheOrderRound(OneByOne):
+    """Its values are those of the players in another order."""
+
+    def explain(self, game):
+        return super().explain(game)[::-1]
+
+
+@broken("finds_nothing_where_nothing_matters", "NaN", ONE_BY_ONE)
+class DividesByTheSum(OneByOne):
+    """It normalises its values, and where nobody matters divides by zero."""
+
+    def explain(self, game):
+        values = super().explain(game)
+        with np.errstate(invalid="ignore"):
+            return values / np.abs(values).sum()
+
+
+@broken("copes_with_few_players", "ValueError", ONE_BY_ONE)
+class TakesPlayersForGranted(OneByOne):
+    """It looks for the best player of each modality, and one may have none."""
+
+    def explain(self, game):
+        values = super().explain(game)
+        for of in game.groups.values():
+            values[list(of)].argmax()
+        return values
+
+
+@broken("explains_rows_that_lack_a_modality", "without picture: KeyError", ONE_BY_ONE)
+class TakesTwoModalitiesForGranted(OneByOne):
+    """It knows its modalities by name, and a row may lack one."""
+
+    def explain(self, game):
+        values = super().explain(game)
+        values[game.groups["picture"].start] += 0.0
+        return values
+
+
+@broken("says_the_same_each_time", "generator that all share", ONE_BY_ONE)
+class DrawsFromTheGlobalGenerator(OneByOne):
+    """Its values depend on whatever else drew random numbers before."""
+
+    def explain(self, game):
+        return super().explain(game) + np.random.rand(game.n_players) * 1e-9
+
+
+@broken("says_the_same_each_time", "needs a seed", ONE_BY_ONE)
+class HasNoSeed(OneByOne):
+    """A generator of its own, with another seed each time."""
+
+    def explain(self, game):
+        return super().explain(game) + np.random.default_rng().random(game.n_players) * 1e-3
+
+
+@broken("explains_a_row", "NaN", ONE_BY_ONE)
+class GivesNanForARow(OneByOne):
+    """It takes roots of what may be negative."""
+
+    def explain(self, game):
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(super().explain(game) - 1.0)
+
+
+@broken("explains_a_row", "its standard errors for 'picture' are negative", ONE_BY_ONE)
+class HasNegativeErrors(OneByOne):
+    """Its standard errors are below zero."""
+
+    def explain(self, game):
+        values = super().explain(game)
+        return mmcore.Attribution(values, errors=np.full(len(values), -0.1))
+
+
+@broken("leaves_the_model_as_it_was", "training mode", SENSITIVITY)
+class PutsTheModelIntoTraining(Sensitivity):
+    """It switches dropout on, and leaves it so."""
+
+    def explain(self, row):
+        found = super().explain(row)
+        row.model.train()
+        return found
+
+
+@broken("leaves_the_model_as_it_was", "gradients", SENSITIVITY)
+class LeavesGradients(Sensitivity):
+    """It sends gradients back to the parameters, and the next training step would take them for its own."""
+
+    def explain(self, row):
+        row.model(row.batch()).logits.sum().backward()
+        return super().explain(row)
+
+
+@broken("prints_nothing", "it printed", ONE_BY_ONE)
+class TellsHowFarItIs(OneByOne):
+    """It prints its progress into the results."""
+
+    def explain(self, game):
+        print(f"{game.n_players} players")
+        return super().explain(game)
 
 
 # declarations

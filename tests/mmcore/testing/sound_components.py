@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import mmcore
+from mmcore.attribution.row import Row
 from mmcore.data.kind import Kind, Players
 
 
@@ -237,4 +238,42 @@ ROWS = mmcore.Dataset(
     example=small_table,
 )
 
-SOUND = (CURVE, READER, ADD, VOTE, TOGETHER, ROWS)
+
+class OneByOne:
+    """Players join in the game's order, and each gets what it adds: additive, and quick."""
+
+    def explain(self, game):
+        joined = np.tri(game.n_players + 1, game.n_players, k=-1, dtype=bool)
+        return np.diff(game.value(joined))
+
+
+def build_one_by_one(options):
+    return OneByOne()
+
+
+ONE_BY_ONE = mmcore.Explainer(
+    name="one_by_one", summary="what each adds", build=build_one_by_one, needs="game", additive=True
+)
+
+
+class Sensitivity:
+    """How much the output moves when a modality's samples are halved: an explainer that needs the model."""
+
+    def explain(self, row):
+        whole = float(row.score()(row.logits)[0])
+        values, players = [], {}
+        for name in row.present:
+            samples = {**row.samples, name: row.samples[name] / 2}
+            halved = Row(row.model, row.kinds, samples, descriptions=dict.fromkeys(row.kinds, mmcore.Description()))
+            values.append(whole - float(row.score()(halved.logits)[0]))
+            players[name] = Players((name,))
+        return mmcore.Attribution(np.array(values), base_value=0.0, players=players)
+
+
+def build_sensitivity(options):
+    return Sensitivity()
+
+
+SENSITIVITY = mmcore.Explainer(name="sensitivity", summary="halves", build=build_sensitivity, needs="model")
+
+SOUND = (CURVE, READER, ADD, VOTE, TOGETHER, ROWS, ONE_BY_ONE, SENSITIVITY)

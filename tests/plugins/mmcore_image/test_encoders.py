@@ -260,3 +260,17 @@ def test_a_row_is_encoded_alike_alone_and_in_a_batch():
         together = encoder(kind.collate(prepared)).vector
         alone = torch.cat([encoder(kind.collate([one])).vector for one in prepared])
     assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_channels_are_last_only_where_no_gradient_is_wanted():
+    """With channels last, torch 2.15's backward pass of levit_128s corrupts memory on a CPU, and the process ends."""
+    encoder = timm_encoder("test_efficientnet", "none")
+    inputs = {"pixels": torch.randn(2, 3, 160, 160)}
+    weight, before = encoder.model.conv_stem.weight, encoder.model.conv_stem.weight.detach().clone()
+    for _ in range(2):
+        with torch.no_grad():
+            encoder(inputs)
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+        encoder(inputs).vector.sum().backward()
+        assert all(parameter.is_contiguous() for parameter in encoder.parameters())
+    assert torch.equal(weight, before)

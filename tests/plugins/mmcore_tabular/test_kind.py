@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+import mmcore
 from mmcore_tabular import Column, TabularDescription, TabularSpec
 from mmcore_tabular.columns import as_number, looks_like_values
 from mmcore_tabular.kind import FARTHEST, TabularKind
-
-import mmcore
 
 KIND = TabularKind()
 NUMBERS = st.floats(-1e6, 1e6)

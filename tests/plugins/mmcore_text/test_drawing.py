@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
 from mmcore_text.drawing import draw_text, laid_out, wide, wrapped
 
 
@@ -63,7 +64,9 @@ def test_values_of_tokens_of_one_character_are_added_up():
     assert (alone == several).all()
 
 
-@pytest.mark.parametrize("text", ["日本語 テキスト", "😀👩‍👩‍👧", "مرحبا", "$5 $10 _x^2", "\u200b", "e\u0301", "", "\x00a"])
+@pytest.mark.parametrize(
+    "text", ["日本語 テキスト", "😀👩‍👩‍👧", "مرحبا", "$5 $10 _x^2", "\u200b", "e\u0301", "", "\x00a"]
+)
 def test_every_script_is_drawn_without_a_warning(text):
     drawn(text, [], None)
 

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from mmcore_text import HFTextOptions, ScratchOptions, TextDescription, build_hf_text, learn_tokenizer, minilm
-from mmcore_text.encoders import from_assets, from_folder, from_hub, from_scratch
-from mmcore_text.kind import TextKind
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, RobertaConfig, RobertaModel, T5Config, T5Model
 
 import mmcore
+from mmcore_text import HFTextOptions, ScratchOptions, TextDescription, build_hf_text, learn_tokenizer, minilm
+from mmcore_text.encoders import from_assets, from_folder, from_hub, from_scratch
+from mmcore_text.kind import TextKind
 
 KIND = TextKind()
 TEXTS = ["a red cable, two metres", "cup", "naïve café 😀 日本語", "steel bottle; keeps tea warm for a very long day"]

@@ -7,16 +7,25 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+import mmcore
 from mmcore_text import TextDescription, TextSpec, learn_tokenizer
 from mmcore_text.columns import looks_like_text
 from mmcore_text.kind import TextKind
 from mmcore_text.minilm import package_folder
-from transformers import AutoTokenizer
-
-import mmcore
 
 KIND = TextKind()
-TEXTS = ["a red cable, two metres", "naïve café 😀", "日本語テキスト", "مرحبا بالعالم", "don't", "x" * 300, "  a \n b\t", "$5 & <b>"]
+TEXTS = [
+    "a red cable, two metres",
+    "naïve café 😀",
+    "日本語テキスト",
+    "مرحبا بالعالم",
+    "don't",
+    "x" * 300,
+    "  a \n b\t",
+    "$5 & <b>",
+]
 
 
 @pytest.fixture(scope="module", params=["wordpiece", "byte pairs"])
@@ -134,7 +143,7 @@ def test_other_granularities_are_refused(granularity, wordpiece):
 
 
 def test_masking_is_that_of_mm_shap(wordpiece):
-    """Ids become 0, which is BERT's padding; the attention mask, CLS and SEP stay (custom_masker of its CLIP script)."""
+    """Ids become 0, BERT's padding; the attention mask, CLS and SEP stay (its reference code's custom_masker)."""
     inputs, players = players_of("a red cable, two metres", wordpiece)
     keep = np.random.default_rng(0).random((20, len(players))) < 0.5
     ids = inputs["input_ids"].numpy()
