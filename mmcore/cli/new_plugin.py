@@ -21,12 +21,12 @@ def plugin(
 
     Example: mmcore new plugin my-encoder --type encoder --kind image
     """
-    from mmcore.testing.scaffold import new_plugin
+    from mmcore.testing.scaffold import Plan, new_plugin
 
     written = new_plugin(name, type_, kind=kind, parent=folder)
     typer.echo(str(written))
     typer.echo(
-        f"Install it: pip install -e {written}\nCheck it: mmcore check {name.replace('-', '_')}\n"
+        f'Install it: pip install -e "{written}[test]"\nCheck it: mmcore check {Plan(name, type_, kind).package}\n'
         f"Train it: cd {written} && mmcore fit experiment.yaml",
         err=True,
     )

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mmcore.data.kind import Players
 from mmcore.declarations import ModalityKind
-from mmcore.testing.check import check, claim
+from mmcore.errors import OptionError
+from mmcore.testing.check import CheckFailed, check, claim
 from mmcore.testing.trees import cloned, difference
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def names_its_players(bench: KindBench) -> None:
                 int(np.prod(players.grid)) == len(players),
                 f"a grid of {players.grid} has {int(np.prod(players.grid))} cells; there are {len(players)} players",
             )
+
+
+@check(ModalityKind)
+def refuses_granularities_it_does_not_know(bench: KindBench) -> None:
+    """`players` refuses a word for a granularity that it does not know with OptionError, instead of guessing."""
+    try:
+        players_of(bench, 0, "no such granularity")
+    except OptionError:
+        return
+    raise CheckFailed("`players` took granularity='no such granularity'; raise mmcore.OptionError, and name the words")
 
 
 @check(ModalityKind)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import keyword
+import os
 import random
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mmcore.errors import UserError, did_you_mean
-from mmcore.files import writing
 from mmcore.options import ComponentType
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,6 +29,9 @@ SUMMARIES = {
     "explainer": "What the output loses when each player alone is taken away",
     "modality-kind": "Rows of numbers",
 }
+
+TAKEN_CLASSES = frozenset(("Any", "Iterable", "Iterator", "Mapping", "Path", "Tensor"))
+"""What the templates import, so that no class of theirs may be called so."""
 
 FILES: Mapping[str, Mapping[str, str]] = {
     "encoder": {"model.py": "the network itself"},
@@ -53,9 +58,14 @@ class Plan:
     kind: str | None = None
 
     @property
+    def package(self) -> str:
+        """The name it is imported by: `mmcore-pulse` → `mmcore_pulse`."""
+        return self.name.replace("-", "_")
+
+    @property
     def component(self) -> str:
-        """The component's name, and the import package's."""
-        return self.name.lower().replace("-", "_").replace(".", "_")
+        """The component's name: `mmcore-pulse` → `pulse`."""
+        return self.package.removeprefix("mmcore_")
 
     @property
     def class_name(self) -> str:
@@ -67,14 +77,15 @@ def new_plugin(name: str, type: str, *, kind: str | None = None, parent: Path = 
     """Write a plugin's package into `parent/name` and return that folder.
 
     Args:
-        name: letters, digits, hyphens and underscores, beginning with a letter; becomes the distribution's name, and
-            with underscores the import package's and the component's.
+        name: lower-case letters, digits, hyphens and underscores, beginning with a letter; becomes the distribution's
+            name, and with underscores the import package's; the component's too, without a leading `mmcore_`.
         type: encoder, fusion-method, fusion-strategy, dataset, explainer or modality-kind.
         kind: of an encoder, the kind that it reads; text when None.
         parent: the folder in which it is made.
 
     Raises:
-        UserError: the name is not one, is taken, or the folder is there already; no such type or kind.
+        UserError: the name is not one, is taken, or the folder is there already; no such type or kind. Nothing is
+            written then.
     """
     types = get_args(ComponentType)
     if type not in types:
@@ -86,11 +97,17 @@ def new_plugin(name: str, type: str, *, kind: str | None = None, parent: Path = 
     _refuse_bad_name(plan)
     _refuse_taken(plan, folder)
     files = _rendered(plan)
-    (folder / "src" / plan.component).mkdir(parents=True)
-    for path, content in files.items():
-        with writing(folder / path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
-    _write_items(plan, folder)
+    parent.mkdir(parents=True, exist_ok=True)
+    unfinished = parent / f".{name}.{os.getpid()}"  # takes its name when it is whole
+    unfinished.mkdir()
+    try:
+        for path, content in files.items():
+            (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / path).write_text(content, encoding="utf-8")
+        _write_items(plan, unfinished)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
@@ -100,6 +117,8 @@ def _refuse_bad_name(plan: Plan) -> None:
             f"{plan.name!r} can't name a package",
             hint="Use lower-case letters, digits and single hyphens, beginning with a letter: my-encoder.",
         )
+    if keyword.iskeyword(plan.package) or plan.class_name in TAKEN_CLASSES or not plan.component.strip("_"):
+        raise UserError(f"{plan.name!r} means something else in the code", hint=f"Choose another name: my-{plan.name}.")
 
 
 def _refuse_taken(plan: Plan, folder: Path) -> None:
@@ -107,10 +126,11 @@ def _refuse_taken(plan: Plan, folder: Path) -> None:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError("is there already", where=str(folder), hint="Choose another name, or remove it.")
-    if find_spec(plan.component) is not None:
-        raise UserError(f"a Python package {plan.component!r} is installed already", hint="Choose another name.")
+    if find_spec(plan.package) is not None:
+        raise UserError(f"a Python package {plan.package!r} is installed already", hint="Choose another name.")
     for entry in load().entries():
-        if entry.declaration.type == plan.type and entry.declaration.name == plan.component:
+        same = entry.declaration.type == plan.type and entry.declaration.name == plan.component
+        if same and getattr(entry.declaration, "kind", None) == plan.kind:
             raise UserError(
                 f"there is {plan.type} {plan.component!r} already, from {entry.package}", hint="Choose another name."
             )
@@ -125,7 +145,7 @@ def _rendered(plan: Plan) -> dict[str, str]:
     )
     values = _values(plan)
     source = _template_folder(plan)
-    package = f"src/{plan.component}"
+    package = f"src/{plan.package}"
     templates = {
         "pyproject.toml": "shared/pyproject.toml.jinja",
         "README.md": "shared/README.md.jinja",
@@ -150,9 +170,10 @@ def _values(plan: Plan) -> dict[str, Any]:
     from mmcore import __version__
 
     summary = SUMMARIES[plan.type].format(kind=plan.kind)
-    values: dict[str, Any] = {
+    of_kind = {} if plan.kind is None else _values_of_kind(plan.kind)
+    return {
         "distribution": plan.name,
-        "package": plan.component,
+        "package": plan.package,
         "component": plan.component,
         "class_name": plan.class_name,
         "type": plan.type,
@@ -160,19 +181,20 @@ def _values(plan: Plan) -> dict[str, Any]:
         "article": "an" if plan.type[0] in "aeiou" else "a",
         "summary": summary,
         "files": list(FILES[plan.type].items()),
-        "dependencies": [f"mmcore-framework>={__version__}"],
+        "dependencies": of_kind.pop("dependencies", [f"mmcore-framework>={__version__}"]),
         "kind": plan.kind,
+        **of_kind,
     }
-    if plan.kind is not None:
-        values |= _values_of_kind(plan.kind)
-    return values
 
 
 def _values_of_kind(kind: str) -> dict[str, Any]:
     """Where the kind's description and input spec come from, its main tensor, and the columns of its examples."""
+    from mmcore import __version__
+
     entry = _kind_entry(kind)
     declaration = entry.declaration
-    distribution = [entry.distribution] if entry.distribution != "mmcore-framework" else []
+    ours = declaration.extra if declaration.extra.startswith("mmcore-framework[") else "mmcore-framework"
+    theirs = [entry.distribution] if entry.distribution != "mmcore-framework" else []
     return {
         "kind_package": declaration.description.__module__.split(".")[0],
         "description_class": declaration.description.__name__,
@@ -180,7 +202,7 @@ def _values_of_kind(kind: str) -> dict[str, Any]:
         "spec_class": declaration.input_spec.__name__,
         "primary": declaration.build(declaration.options()).primary,
         "sample_columns": _sample_columns(kind),
-        "dependencies": ["mmcore-framework", *distribution],
+        "dependencies": [f"{ours}>={__version__}", *theirs],
     }
 
 
@@ -211,7 +233,7 @@ def _write_items(plan: Plan, folder: Path) -> None:
     samples = _samples(plan, folder)
     things = made_up_things(ROWS)
     columns = dict.fromkeys([*things[0], *(samples[0] if samples else {})])
-    with writing(folder / "items.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with (folder / "items.csv").open("w", encoding="utf-8", newline="") as stream:
         table = csv.DictWriter(stream, list(columns), lineterminator="\n")
         table.writeheader()
         for index, thing in enumerate(things):
@@ -250,10 +272,16 @@ def _samples(plan: Plan, folder: Path) -> Sequence[Mapping[str, Any]]:
         return [{"sample": _wave(index)} for index in range(ROWS)]
     if plan.kind is None:
         return []
-    values = _kind_entry(plan.kind).declaration.examples(folder, ROWS)
+    beside = folder / "samples"
+    beside.mkdir()
+    values = _kind_entry(plan.kind).declaration.examples(beside, ROWS)
     if any(isinstance(value, bytes) for value in values):
         raise UserError(f"examples of the kind {plan.kind!r} can't stand in a CSV file")
-    return [value if isinstance(value, Mapping) else {"sample": value} for value in values]
+    rows = [value if isinstance(value, Mapping) else {"sample": value} for value in values]
+    if any(beside.iterdir()):  # cells are names of files, relative to their folder
+        return [{column: f"samples/{value}" for column, value in row.items()} for row in rows]
+    beside.rmdir()
+    return rows
 
 
 def _wave(index: int) -> str:

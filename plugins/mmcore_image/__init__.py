@@ -40,13 +40,10 @@ def build_timm(options: TimmOptions, description: ImageDescription, resources: m
 def build_efficientnet_lite0(
     options: mmcore.NoOptions, description: ImageDescription, resources: mmcore.Resources
 ) -> nn.Module:
-    """EfficientNet-Lite0 with the weights out of their package."""
-    from mmcore_image.encoders import timm_encoder
-    from mmcore_image.lite0 import MODEL, lite0_encoder
+    """EfficientNet-Lite0, by custom with the weights out of their package."""
+    from mmcore_image.lite0 import lite0_encoder
 
-    if resources.assets is None and resources.weights == "pretrained":
-        return lite0_encoder()
-    return timm_encoder(MODEL, "none" if resources.assets is not None else resources.weights)
+    return lite0_encoder("none" if resources.assets is not None else resources.weights)
 
 
 @mmcore.hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -32,6 +33,9 @@ MOST_VALUES = 10_000
 FARTHEST = 1e4
 """Standard deviations from the mean after which a number counts as no farther away. No row of fewer than 10^8 training
 rows is; without it, one absurd number in a new row would leave the range of single precision."""
+
+SHRUNK = 2.0**-32
+"""Numbers are summed up this much smaller, which is exact, so that differences of the largest ones stay finite."""
 
 TRUTH = ("true", "false")
 """What a truth value is as a category, however its file writes it."""
@@ -145,10 +149,14 @@ class TabularKind(mmcore.Kind):
 
 
 class _Seen:
-    """One column's cells, as they come by: sums of its numbers (Welford), counts of its texts."""
+    """One column's cells, as they come by: mean and spread of its numbers (Welford), counts of its texts.
+
+    The spread is the root of the summed squares: squares themselves overflow from 1e154 on, and a table may mark what
+    is missing by the largest number there is.
+    """
 
     def __init__(self) -> None:
-        self.numbers, self.mean, self.squares = 0, 0.0, 0.0
+        self.numbers, self.mean, self.spread = 0, 0.0, 0.0
         self.others = 0
         self.texts: Counter[str] = Counter()
 
@@ -160,17 +168,17 @@ class _Seen:
             self.others += 1
         else:
             self.numbers += 1
-            step = number - self.mean
+            step = number * SHRUNK - self.mean
             self.mean += step / self.numbers
-            self.squares += step * (number - self.mean)
+            self.spread = math.hypot(self.spread, step * math.sqrt(1 - 1 / self.numbers))
         text = _text(cell)
         if text in self.texts or len(self.texts) < MOST_VALUES:
             self.texts[text] += 1
 
     def column(self, name: str) -> Column:
         if self.numbers and self.numbers >= MOSTLY * (self.numbers + self.others):
-            sd = math.sqrt(self.squares / self.numbers)
-            return Column(name=name, type="number", mean=self.mean, sd=sd or 1.0)
+            sd = min(self.spread / math.sqrt(self.numbers) / SHRUNK, sys.float_info.max)
+            return Column(name=name, type="number", mean=self.mean / SHRUNK, sd=sd or 1.0)
         return Column(name=name, type="category", values=tuple(sorted(self.texts)))
 
 
@@ -191,7 +199,8 @@ def _encoded(cell: Cell, column: Column) -> float:
         number = as_number(cell)
         if number is None:
             raise mmcore.InputError("wrong type", f"{_quoted(cell)} in column {column.name!r} is no number")
-        return min(max((number - column.mean) / column.sd, -FARTHEST), FARTHEST)
+        away = (number / 2 - column.mean / 2) / (column.sd / 2)  # halves: the difference may be no double any more
+        return min(max(away, -FARTHEST), FARTHEST)
     return float(_numbers(column).get(_text(cell), 0))
 
 

@@ -1,63 +1,90 @@
-"""The package that the guide for plugin authors writes out keeps its contract, trains, and is explained."""
+"""What the guide for plugin authors writes out keeps its contract, trains, and is explained."""
 
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plugin_guide import FILES, GUIDE, KIND, PACKAGES, write_package, write_rows
+
 import mmcore.catalog
 from mmcore.testing import run_checks
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 
-
-@pytest.fixture
-def pulse(tmp_path, monkeypatch):
-    """The guide's package, found through an entry point as an installed one."""
-    for block in re.findall(r"```python\n(# mmcore_pulse/.*?)```", GUIDE, flags=re.DOTALL):
-        path = tmp_path / block.splitlines()[0].removeprefix("# ")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(block, encoding="utf-8")
-    info = tmp_path / "mmcore_pulse-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmcore-pulse\nVersion: 1.0\n")
-    entry = re.search(r"\[project.entry-points.mmcore\]\n(pulse = .*?)\n", GUIDE).group(1).replace('"', "")
-    (info / "entry_points.txt").write_text(f"[mmcore]\n{entry}\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    mmcore.catalog.load(refresh=True)
-    yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("mmcore_pulse")]:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The guide's packages, found through their entry points as installed ones."""
+    site = tmp_path_factory.mktemp("site")
+    for package in PACKAGES:
+        project = write_package(package, tmp_path_factory.mktemp(package))
+        shutil.copytree(project / "src" / package, site / package)
+        entry = re.search(r"entry-points.mmcore\]\n(.*?)\n", (project / "pyproject.toml").read_text()).group(1)
+        info = site / f"{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package.replace('_', '-')}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[mmcore]\n{entry}\n".replace('"', ""))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("PYTHONPATH", str(site))
+        mmcore.catalog.load(refresh=True)
+        yield site
+    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
         del sys.modules[name]
-    monkeypatch.undo()
     mmcore.catalog.load(refresh=True)
 
 
-def test_the_kind_of_the_guide_keeps_its_contract(pulse):
-    for name in ("pulse", "pulse_net"):
-        results = run_checks(name)
-        assert [result for result in results if result.outcome == "failed"] == []
-        assert len(results) > 10
+def test_each_type_of_component_has_an_example():
+    hooks = set(re.findall(r"^def (mmcore_\w+)\(\)", "\n".join(FILES.values()), flags=re.MULTILINE))
+    assert hooks == set(mmcore.testing.kit.HOOKS)
+    for hook in hooks:
+        assert f"| `{hook}` |" in GUIDE
 
 
-def test_the_kind_of_the_guide_trains_and_is_explained(pulse, tmp_path):
-    rows = [f"{'a' if n % 2 else 'b'},{n},{' '.join(str(n % 2 + k / 10) for k in range(12))}" for n in range(40)]
-    (tmp_path / "rows.csv").write_text("\n".join(["label,price,beat", *rows]) + "\n")
-    run = mmcore.Experiment.from_dict(
-        {
-            "dataset": {
-                "name": "table",
-                "path": str(tmp_path / "rows.csv"),
-                "modalities": {
-                    "beat": {"kind": "pulse", "column": "beat"},
-                    "facts": {"kind": "tabular", "columns": ["price"]},
-                },
-                "target": "label",
-            },
-            "encoders": {"beat": {"name": "pulse_net", "length": 16}, "facts": "mlp"},
-            "fusion": {"strategy": "intermediate", "method": "concat"},
-            "training": {"epochs": 3, "batch_size": 8},
-        }
-    ).run(tmp_path / "run")
+def test_the_code_of_the_guide_is_tidy(tmp_path):
+    for package in PACKAGES:
+        write_package(package, tmp_path / package)
+    ruff = [Path(sys.executable).with_name("ruff"), "check", "--isolated", "--line-length", "120"]
+    done = subprocess.run(
+        [*ruff, "--select", "E,F,I,UP,B", "--config", "src=['*/src']", tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_the_guide_writes_keeps_its_contract(package, installed):
+    results = run_checks(package)
+    assert [result for result in results if result.outcome == "failed"] == []
+    assert sum(result.outcome == "passed" for result in results) > 10 - 2 * (package == "mmcore_wards")
+
+
+def test_the_kind_of_the_guide_trains_and_is_explained(installed, tmp_path, monkeypatch):
+    folder = write_package(KIND, tmp_path / "pulse")
+    write_rows(folder)
+    monkeypatch.chdir(folder)
+    run = mmcore.Experiment.load("experiment.yaml").run(tmp_path / "run")
+    assert len(list((tmp_path / "run" / "explanations" / "mm_shap").glob("[0-9]*.json"))) == 2
     why = run.model().explain({"beat": "1.0 1.1 1.2 1.3", "price": 3}, permutations=2)
     assert set(why.shares) == {"beat", "facts"}
+
+
+def test_the_other_components_of_the_guide_train_together(installed, tmp_path):
+    wards = mmcore.catalog.load().get("dataset", "wards")
+    run = mmcore.Experiment.from_dict(
+        {
+            "dataset": {"name": "wards", **wards.example(tmp_path)},
+            "encoders": {
+                "note": {"name": "hf_text", "scratch": {"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}},
+                "measured": {"name": "columns", "dim": 8},
+            },
+            "fusion": {"strategy": "normed", "method": {"name": "maximum", "dim": 8}},
+            "training": {"epochs": 2, "batch_size": 8},
+            "explain": {"explainer": "joining", "rows": 1},
+        }
+    ).run(tmp_path / "run")
+    assert run.metrics["test"]["n"] > 0
+    assert len(list((tmp_path / "run" / "explanations" / "joining").glob("[0-9]*.json"))) == 1

@@ -3,9 +3,7 @@
 import mmcore.catalog
 import mmcore.testing
 
-BUILT_IN = [
-    entry.declaration for entry in mmcore.catalog.load().entries() if entry.distribution == "mmcore-framework"
-]
+BUILT_IN = [entry.declaration for entry in mmcore.catalog.load().entries() if entry.distribution == "mmcore-framework"]
 
 
 @mmcore.testing.conformance(BUILT_IN)

@@ -21,6 +21,7 @@ class Place:
     environment: dict[str, str]
     binaries: Path
     install_options: tuple[str, ...]
+    wheels: Path
 
     def install(self, *sources: Path) -> None:
         """Build and install packages offline."""
@@ -30,20 +31,43 @@ class Place:
             check=True, env={**os.environ, "VIRTUAL_ENV": str(BIN.parent)},
         )  # fmt: skip
 
+    def build(self, source: Path) -> Path:
+        """Build the wheel of a package, offline."""
+        before = set(self.wheels.glob("*.whl"))
+        subprocess.run(
+            [BIN / "python", "-m", "hatchling", "build", "-t", "wheel", "-d", self.wheels], cwd=source, check=True
+        )
+        (wheel,) = set(self.wheels.glob("*.whl")) - before
+        return wheel
+
     def run(self, *command: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run one of the environment's commands."""
+        """Run one of the environment's commands, by custom far from our sources."""
         program, *arguments = map(str, command)
         return subprocess.run(
-            [self.binaries / program, *arguments], cwd=cwd, env=self.environment, capture_output=True, text=True
+            [self.binaries / program, *arguments],
+            cwd=cwd or self.wheels.parent,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
 
 
 @pytest.fixture
 def beside(tmp_path) -> Place:
     """This environment, with a folder of further packages."""
-    site = tmp_path / "site"
-    environment = {**os.environ, "PYTHONPATH": str(site), **quiet(tmp_path)}
-    return Place(environment, BIN, ("--python", sys.executable, "--target", str(site)))
+    return _beside(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def beside_all(tmp_path_factory) -> Place:
+    """The same, shared by the tests of a file."""
+    return _beside(tmp_path_factory.mktemp("beside"))
+
+
+def _beside(folder: Path) -> Place:
+    site = folder / "site"
+    environment = {**os.environ, "PYTHONPATH": str(site), **quiet(folder)}
+    return Place(environment, BIN, ("--python", sys.executable, "--target", str(site)), folder / "wheels")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +77,9 @@ def clean(tmp_path_factory) -> Place:
     venv = folder / "venv"
     subprocess.run([BIN / "uv", "venv", "--quiet", "--python", sys.executable, venv], check=True)
     python = venv / "bin" / "python"
-    place = Place({**os.environ, **quiet(folder)}, venv / "bin", ("--python", str(python)))
+    place = Place({**os.environ, **quiet(folder)}, venv / "bin", ("--python", str(python)), folder / "wheels")
     place.environment.pop("PYTHONPATH", None)
-    root = Path(__file__).parents[2]
-    subprocess.run(
-        [BIN / "python", "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "wheels"], cwd=root, check=True
-    )
-    place.install(*(folder / "wheels").glob("*.whl"))
+    place.install(place.build(Path(__file__).parents[2]))
     inside = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,

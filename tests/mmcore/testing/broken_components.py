@@ -399,6 +399,14 @@ class LosesAbsentRows(Curve):
         return super().collate([inputs for inputs in prepared if bool(inputs["counts"].any())] or list(prepared))
 
 
+@broken("refuses_granularities_it_does_not_know", "took granularity", CURVE)
+class GuessesTheGranularity(Curve):
+    """It takes any word for a granularity, and an explanation says "words" where none were asked for."""
+
+    def players(self, sample, inputs, spec, *, granularity="auto"):
+        return super().players(sample, inputs, spec)
+
+
 @broken("masks_a_players_own_cells_only", "belong to more than one player", CURVE)
 class PlayersOverlap(Curve):
     """Masking a number masks its neighbour too."""

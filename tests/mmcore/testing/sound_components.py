@@ -58,6 +58,8 @@ class Curve(Kind):
         }
 
     def players(self, sample, inputs, spec, *, granularity="auto"):
+        if granularity not in ("auto", "numbers"):
+            raise mmcore.OptionError(f"curves have no granularity {granularity!r}")
         return Players(tuple(f"number {index}" for index in range(len(sample))))
 
     def mask(self, inputs, players, keep, *, baseline="default"):

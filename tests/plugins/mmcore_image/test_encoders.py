@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import mmcore
-from mmcore_image import ImageDescription, lite0
+from mmcore_image import ImageDescription, build_efficientnet_lite0, lite0
 from mmcore_image.encoders import TimmEncoder, timm_encoder
 from mmcore_image.kind import ImageKind
 
@@ -28,6 +28,10 @@ def packaged():
 @pytest.fixture(scope="module")
 def encoder():
     return lite0.lite0_encoder().eval()
+
+
+def lite0_with(weights):
+    return build_efficientnet_lite0(mmcore.NoOptions(), ImageDescription(), mmcore.Resources(weights=weights))
 
 
 def same_padded(x, weight, stride, groups):
@@ -98,6 +102,30 @@ def test_the_packaged_network_knows_a_flower_and_a_palace(packaged, encoder):
     with torch.inference_mode():
         logits = encoder(kind.collate(prepared)).vector @ packaged["_fc.weight"].T + packaged["_fc.bias"]
     assert logits.argmax(1).tolist() == [985, 698]  # daisy, palace
+
+
+def test_the_published_file_is_taken_from_any_place_under_any_name(encoder, tmp_path):
+    path = tmp_path / "copied.bin"
+    path.write_bytes(lite0.weights_file().read_bytes())
+    ours, wanted = lite0_with(path).model.state_dict(), encoder.model.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in wanted.items())
+
+
+def test_its_weights_under_timms_names_are_taken_too(encoder, tmp_path):
+    torch.save(encoder.model.state_dict(), tmp_path / "tuned.pth")
+    ours, wanted = lite0_with(tmp_path / "tuned.pth").model.state_dict(), encoder.model.state_dict()
+    assert all(torch.equal(ours[name], value) for name, value in wanted.items())
+
+
+def test_packaged_names_in_a_changed_file_are_refused_and_not_taken_by_their_order(packaged, tmp_path):
+    torch.save(dict(sorted(packaged.items())), tmp_path / "sorted.pth")  # many tensors have the same shape
+    with pytest.raises(mmcore.DataError, match="Is it another model"):
+        lite0_with(tmp_path / "sorted.pth")
+
+
+def test_without_weights_no_package_is_looked_for(monkeypatch):
+    monkeypatch.setattr(lite0, "distribution", None)
+    assert lite0_with("none").dim == 1280
 
 
 def test_the_spec_is_that_of_the_network(encoder):

@@ -1,7 +1,10 @@
 """The kind `tabular`: cells read, columns described, rows standardised, columns masked and drawn."""
 
 import datetime
+import math
+import sys
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from mmcore_tabular.kind import FARTHEST, TabularKind
 
 KIND = TabularKind()
 NUMBERS = st.floats(-1e6, 1e6)
+MAX = sys.float_info.max
 
 
 def decode(value, **budget):
@@ -102,6 +106,30 @@ def test_mean_and_standard_deviation_are_those_of_numpy(values):
     assert column.sd == 1.0 or np.isclose(column.sd, numbers.std(), rtol=1e-5, atol=1e-6)
     if numbers.std() == 0:
         assert column.sd == 1.0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(MAX, -MAX, 3.0), (MAX, MAX, -MAX), (1e200, 0.0), (1e200,) * 3, (1e-320, 0.0), (-MAX, 1.0, 2.0, 3.0)],
+    ids=str,
+)
+def test_numbers_at_the_ends_of_double_precision_are_described_and_prepared_finitely(values):
+    spec, description = spec_of(*({"x": value} for value in values))
+    [column] = description.columns
+    assert math.isfinite(column.mean)
+    assert math.isfinite(column.sd)
+    assert column.sd > 0
+    assert TabularDescription.model_validate_json(description.model_dump_json()) == description
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / len(exact)
+    sd = math.sqrt(sum(((number - mean) / 2**900) ** 2 for number in exact) / len(exact))
+    if sd > 1e-100:
+        assert column.sd / 2.0**900 == pytest.approx(sd)
+        assert [prepared({"x": value}, spec)["values"][0] for value in values] == pytest.approx(
+            [float((number - mean) / 2**900) / sd for number in exact], rel=1e-5, abs=1e-5
+        )
+    else:
+        assert all(math.isfinite(prepared({"x": value}, spec)["values"][0]) for value in values)
 
 
 def test_the_description_needs_one_reading_and_survives_json():
