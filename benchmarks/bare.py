@@ -18,8 +18,8 @@ class Bare(nn.Module):
 
     def __init__(self, classes: int):
         super().__init__()
-        # the weights' values don't change how long a step takes
-        self.image = timm.create_model("efficientnet_lite0", pretrained=False, num_classes=0)
+        # the weights' values don't change how long a step takes; the network is the one that the weights are made for
+        self.image = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
         folder = _minilm_folder()
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.text = AutoModel.from_pretrained(folder)

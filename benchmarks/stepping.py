@@ -46,14 +46,15 @@ def _ours(scratch: Path, rows: list[dict], root: Path) -> float:
             "explain": None,
         }
     )
-    moments: list[float] = []
+    moments: list[tuple[int, float]] = []
 
     def watch(event: dict) -> None:
         if event["event"] == "progress" and event["stage"].startswith("train"):
-            moments.append(time.perf_counter())
+            moments.append((event["done"], time.perf_counter()))
 
     experiment.run(scratch / f"steps-{time.time_ns()}", on_event=watch)
-    return (moments[-1] - moments[0]) / (len(moments) - 1)
+    (first, start), (last, end) = moments[0], moments[-1]
+    return (end - start) / (last - first)
 
 
 def _bare(rows: list[dict], root: Path) -> float:

@@ -24,7 +24,9 @@ _HOMES = {
     "mmcore.data.source": ("DataSource", "ModalityField"),
     "mmcore.data.batch": ("Batch",),
     "mmcore.data.tables": ("read_table", "table_columns", "table_root"),
-    "mmcore.tasks": ("MultiLabel", "Regression", "SingleLabel", "Task"),
+    "mmcore.tasks.classes": ("MultiLabel", "SingleLabel"),
+    "mmcore.tasks.regression": ("Regression",),
+    "mmcore.tasks.task": ("Task",),
     "mmcore.representation": ("Output", "Representation"),
     "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
     "mmcore.model.encoder_bank": ("EncoderBank",),
@@ -98,10 +100,10 @@ if TYPE_CHECKING:
     from mmcore.options import Options as Options
     from mmcore.representation import Output as Output
     from mmcore.representation import Representation as Representation
-    from mmcore.tasks import MultiLabel as MultiLabel
-    from mmcore.tasks import Regression as Regression
-    from mmcore.tasks import SingleLabel as SingleLabel
-    from mmcore.tasks import Task as Task
+    from mmcore.tasks.classes import MultiLabel as MultiLabel
+    from mmcore.tasks.classes import SingleLabel as SingleLabel
+    from mmcore.tasks.regression import Regression as Regression
+    from mmcore.tasks.task import Task as Task
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from mmcore.attribution.request import GameRequest, partition
 from mmcore.attribution.score import Score, make_score
 from mmcore.data.batch import Batch
 from mmcore.errors import DataError
-from mmcore.tasks import label_text, labels_of
+from mmcore.tasks.values import label_text, labels_of
 
 if TYPE_CHECKING:
     from mmcore.attribution.model_game import ModelGame
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmcore.declarations import Description
     from mmcore.model.fusion_model import FusionModel
     from mmcore.representation import Representation
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 class Row:

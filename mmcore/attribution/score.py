@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmcore.errors import DataError, OptionError, did_you_mean
-from mmcore.tasks import label_text, labels_of
+from mmcore.tasks.values import label_text, labels_of
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
     from mmcore.attribution.request import OutputName
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 @dataclass(frozen=True)

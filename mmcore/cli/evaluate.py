@@ -24,7 +24,8 @@ def evaluate(
     """
     import json
 
-    from mmcore.cli.results import calibration_table, confusion_table, figures_table, per_class_table, print_tables
+    from mmcore.cli.results import calibration_table, confusion_table, figures_table, per_class_table
+    from mmcore.cli.tables import print_tables
 
     found, classes = _stored(run, split) if rows is None else _measured(run, rows)
     if as_json:

@@ -97,7 +97,8 @@ def _asked(
 
 
 def _show(run: Run, experiment: Experiment) -> None:
-    from mmcore.cli.results import print_tables, result_table, verdict
+    from mmcore.cli.results import result_table, verdict
+    from mmcore.cli.tables import print_tables
 
     metrics: dict[str, Any] = run.metrics
     print_tables(result_table(metrics, list(experiment.encoders)), verdict(metrics))

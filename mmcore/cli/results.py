@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mmcore.cli.tables import new_table
 from mmcore.report.wording import (
     MAIN_METRIC,
     difference,
@@ -29,22 +30,6 @@ CALIBRATION_COLUMNS = ("low", "high", "confidence", "accuracy", "n")
 
 LARGEST_MATRIX = 20
 """Classes up to which a confusion matrix is printed; larger ones stand in the report and in metrics.json."""
-
-
-def print_tables(*tables: Table | str | None) -> None:
-    """Print to standard output, as wide as they need to be where that is no terminal."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=200, no_color=True)
-    for position, table in enumerate(each for each in tables if each is not None):
-        if position:
-            console.print()
-        if not isinstance(table, str) and table.title:
-            console.print(str(table.title), style="bold")  # a title of the table's own wraps at its width
-            table.title = None
-        console.print(table)
 
 
 def figures(found: Mapping[str, Any]) -> dict[str, float | None]:
@@ -78,7 +63,7 @@ def result_table(metrics: Mapping[str, Any], modalities: Sequence[str]) -> Table
     alone = {name: baselines[name][split] for name in modalities if split in baselines.get(name, ())}
     gains = metrics.get("gain") or {}
     title = f"{split}, {metrics[split].get('n', '?')} rows"
-    table = _table(title)
+    table = new_table(title)
     table.add_column("metric")
     for name in alone:
         table.add_column(f"{name} alone", justify="right")
@@ -123,7 +108,7 @@ def _verdict(name: str, gain: Mapping[str, Any]) -> str:
 
 def figures_table(found: Mapping[str, Any], title: str) -> Table:
     """One split's metrics."""
-    table = _table(title)
+    table = new_table(title)
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in figures(found).items():
@@ -137,7 +122,7 @@ def per_class_table(found: Mapping[str, Any]) -> Table | None:
     if not classes:
         return None
     columns = _in_order(CLASS_COLUMNS, next(iter(classes.values())))
-    table = _table("per class")
+    table = new_table("per class")
     table.add_column("class")
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
@@ -151,7 +136,7 @@ def calibration_table(found: Mapping[str, Any]) -> Table | None:
     bins = [point for point in found.get("calibration") or () if point.get("n")]
     if not bins:
         return None
-    table = _table("calibration")
+    table = new_table("calibration")
     columns = _in_order(CALIBRATION_COLUMNS, bins[0])
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
@@ -164,7 +149,7 @@ def confusion_table(found: Mapping[str, Any], classes: Sequence[str]) -> Table |
     """Rows are true classes, columns predicted ones; for many classes the most frequent confusions."""
     matrix = found.get("confusion")
     if matrix and len(matrix) <= LARGEST_MATRIX:
-        table = _table("confusion matrix: true classes down, predicted ones across")
+        table = new_table("confusion matrix: true classes down, predicted ones across")
         table.add_column("")
         for position in range(len(matrix)):
             table.add_column(str(position + 1), justify="right")
@@ -175,19 +160,12 @@ def confusion_table(found: Mapping[str, Any], classes: Sequence[str]) -> Table |
     worst = found.get("confusions")
     if not worst:
         return None
-    table = _table("most frequent confusions")
+    table = new_table("most frequent confusions")
     for column in ("true", "predicted", "rows"):
         table.add_column(column, justify="right" if column == "rows" else "left")
     for pair in worst[:10]:
         table.add_row(str(pair["target"]), str(pair["prediction"]), str(pair["n"]))
     return table
-
-
-def _table(title: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    return Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _in_order(known: Sequence[str], found: Mapping[str, Any]) -> list[str]:

@@ -114,9 +114,32 @@ class Kind(ABC):
     def render(self, axes: Axes, sample: Any, players: Players | None = None, values: np.ndarray | None = None) -> None:
         """Draw the sample on matplotlib axes, with its players' values where given, by their signs."""
 
-    def stem(self, spec: InputSpec, description: Description, dim: int) -> nn.Module:
-        """A light embedding for early fusion: inputs → Representation with `tokens (B, L, dim)`."""
+    def stem(self, description: Description, dim: int) -> nn.Module:
+        """An encoder that embeds lightly, for early fusion: its representation has `tokens (B, L, dim)`.
+
+        It is a module like any encoder: `input_spec`, `dim`, `forward`, perhaps `adapt` and `save_assets`.
+        """
         raise CapabilityMissing(f"{type(self).__name__} has no stem, so it can't take part in a joint transformer")
+
+    def join(self, descriptions: Sequence[Description]) -> Description:
+        """What one encoder reads when the grids of several modalities are stacked by channel."""
+        raise CapabilityMissing(f"{type(self).__name__} has no channels to stack")
+
+    def split(self, spec: InputSpec, descriptions: Sequence[Description]) -> list[InputSpec]:
+        """Each modality's part of the spec of an encoder that was built for their joined description."""
+        raise CapabilityMissing(f"{type(self).__name__} has no channels to stack")
+
+    def stack(self, inputs: Sequence[Inputs]) -> Inputs:
+        """Collated inputs, prepared by the parts of a split spec, as one input of the encoder for all of them."""
+        raise CapabilityMissing(f"{type(self).__name__} has no channels to stack")
+
+    def duration(self, sample: Any) -> float:
+        """How long a sample lasts, in seconds; for kinds with a time axis."""
+        raise CapabilityMissing(f"{type(self).__name__} has no time axis")
+
+    def cut(self, sample: Any, seconds: float) -> Any:
+        """The first `seconds` of a sample; for kinds with a time axis."""
+        raise CapabilityMissing(f"{type(self).__name__} has no time axis")
 
     def augment(self, sample: Any, generator: np.random.Generator) -> Any:
         """A randomly changed copy of a sample, for training."""

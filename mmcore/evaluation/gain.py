@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmcore.evaluation.inference import Inference
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 _LOWER_IS_BETTER = frozenset({"ece", "mae", "rmse"})
 _CELLS = 4_000_000

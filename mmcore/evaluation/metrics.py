@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mmcore.evaluation.inference import Inference
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 Values = Tensor | np.ndarray
 

@@ -12,7 +12,7 @@ from mmcore.evaluation.metrics import BINS, in_target_unit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 def scorer(task: Task, logits: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

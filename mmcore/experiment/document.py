@@ -279,7 +279,8 @@ def _decimal_number(text: str) -> float:
 def _neighbours(path: Path) -> str:
     folder = path if path.is_dir() else path.parent
     try:
-        names = sorted(item.name for item in folder.iterdir() if item.suffix in (".yaml", ".yml"))
+        found = (item.name for item in folder.iterdir() if item.suffix in (".yaml", ".yml"))
+        names = sorted(name for name in found if not name.startswith("."))
     except OSError:
         return f"There is no folder {str(folder)!r}."
     return did_you_mean(path.name, names) if names else f"No .yaml file lies in {str(folder)!r}."

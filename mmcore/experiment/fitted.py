@@ -16,7 +16,7 @@ from mmcore.data.tables import read_table, table_root
 from mmcore.errors import DataError, RunError
 from mmcore.experiment.preparation import Preparation
 from mmcore.run import RunFolder
-from mmcore.tasks import task_from_dict
+from mmcore.tasks.inference import task_from_dict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmcore.attribution.explanation import Explanation
     from mmcore.evaluation.inference import Inference
     from mmcore.model.fusion_model import FusionModel
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 Rows = "str | Path | pd.DataFrame | Sequence[Mapping[str, Any]] | Mapping[str, Any]"
 

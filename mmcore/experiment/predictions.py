@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mmcore.experiment.prepared import PreparedData
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 EMBEDDED = ("validation", "test")
 """The splits whose representations are kept: those that the model has not learned from."""

@@ -14,14 +14,14 @@ from mmcore.data.survey import refuse_too_many
 from mmcore.data.survey import survey as survey_rows
 from mmcore.errors import DataError
 from mmcore.experiment.preparation import Preparation
-from mmcore.tasks import infer_task
+from mmcore.tasks.inference import infer_task
 
 if TYPE_CHECKING:
     from mmcore.catalog import Catalog
     from mmcore.data.source import DataSource
     from mmcore.data.survey import Survey
     from mmcore.experiment.specification import Experiment
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 Tell = Callable[[dict[str, Any]], None]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mmcore.data.splits import SplitOptions
 from mmcore.options import ComponentConfig, Options
-from mmcore.tasks import TaskOptions
+from mmcore.tasks.options import TaskOptions
 from mmcore.training.options import TrainingOptions
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from mmcore.experiment.document import KeyPath
 from mmcore.experiment.sections import EncoderSlot, ExperimentSections, ExplainSection, FusionSection
 from mmcore.mistakes import dotted, option_problems, shown
 from mmcore.options import ComponentConfig
-from mmcore.tasks import TaskOptions
+from mmcore.tasks.options import TaskOptions
 from mmcore.training.options import TrainingOptions, check_monitor
 
 if TYPE_CHECKING:

@@ -109,9 +109,12 @@ ipu items keys load_state_dict modules mtia named_buffers named_children named_m
 pop popitem register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
 register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
 register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
-register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule setdefault share_memory state_dict to
-to_empty train training type update values xpu zero_grad
+register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule setdefault share_memory smart_apply
+state_dict to to_empty train training type update values xpu zero_grad
 """
-"""Attributes of torch's ModuleDict and ParameterDict, written out because torch is too heavy to ask."""
+"""Attributes of torch's ModuleDict and ParameterDict, written out because torch is too heavy to ask.
+
+`smart_apply` is an addition of transformers.
+"""
 
 _WORDS = {"input": "inputs", "representation": "representations", "decision": "decisions"}

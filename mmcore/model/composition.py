@@ -22,7 +22,7 @@ from mmcore.model.unimodal import UnimodalModel
 from mmcore.options import RESERVED, ComponentConfig
 
 if TYPE_CHECKING:
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 @dataclass(frozen=True)

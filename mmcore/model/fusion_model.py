@@ -13,7 +13,7 @@ from mmcore.declarations import FusionMethod, InputSpec
 from mmcore.representation import Output, Representation
 
 if TYPE_CHECKING:
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 class MethodFactory:

@@ -13,7 +13,7 @@ from mmcore.representation import Output, Representation
 if TYPE_CHECKING:
     from mmcore.data.batch import Batch
     from mmcore.model.encoder_bank import EncoderBank
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 
 class UnimodalModel(FusionModel):

@@ -72,7 +72,7 @@ def declares_lightly(bench: Bench) -> None:
 def heavy_imports_of(package: str) -> tuple[str, ...] | None:
     """What is heavy among all that importing a package imports; None when it can't be imported in a fresh process."""
     code = f"import sys, {package}; print('\\n', *(name for name in {HEAVY!r} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)  # noqa: S603
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120)  # noqa: S603
     return tuple(done.stdout.splitlines()[-1].split()) if done.returncode == 0 else None
 
 

@@ -232,17 +232,48 @@ def draws_its_samples(bench: KindBench) -> None:
 
 @check(ModalityKind)
 def embeds_tokens_for_early_fusion(bench: KindBench) -> None:
-    """`stem`, where the kind has one, gives finite tokens of the width that is asked for."""
+    """`stem`, where the kind has one, is an encoder that gives finite tokens of the width that is asked for."""
     try:
-        stem = bench.kind.stem(bench.spec, bench.material.description, 8)
+        stem = bench.kind.stem(bench.material.description, 8)
     except CapabilityMissing:
         raise Skipped("it has no stem, so it takes no part in a joint transformer") from None
+    if hasattr(stem, "adapt"):
+        stem.adapt(iter(bench.material.samples))
+    claim(getattr(stem, "dim", None) == 8, f"its stem's `dim` is {getattr(stem, 'dim', None)}, not 8")
+    prepared = [bench.kind.prepare(sample, stem.input_spec) for sample in bench.material.samples]
     with torch.no_grad():
-        representation = stem(bench.kind.collate(bench.prepared))
-    tokens = representation.tokens
+        representation = stem.eval()(bench.kind.collate(prepared))
+    tokens, count = representation.tokens, len(prepared)
     claim(tokens is not None, "its stem returns no tokens")
-    claim(tokens.ndim == 3 and tokens.shape[0] == COUNT and tokens.shape[2] == 8, f"tokens {tuple(tokens.shape)}")
+    claim(tokens.ndim == 3 and tokens.shape[0] == count and tokens.shape[2] == 8, f"tokens {tuple(tokens.shape)}")
     claim(all(bool(torch.isfinite(tensor).all()) for _, tensor in tensors_in([tokens])), "its tokens are not finite")
+
+
+@check(ModalityKind)
+def stacks_grids_by_channel(bench: KindBench) -> None:
+    """`join`, `split` and `stack`, where the kind has them: two modalities become one input of the joined encoder."""
+    description = bench.material.description
+    try:
+        joined = bench.kind.join([description, description])
+    except CapabilityMissing:
+        raise Skipped("it has no channels to stack") from None
+    claim(isinstance(joined, bench.declaration.description), f"`join` gave {type(joined).__name__}")
+    spec = bench.kind.default_spec(joined)
+    parts = bench.kind.split(spec, [description, description])
+    claim(len(parts) == 2, f"`split` gave {len(parts)} specs for 2 modalities")
+    batches = [
+        bench.kind.collate([bench.kind.prepare(sample, part) for sample in bench.material.samples]) for part in parts
+    ]
+    before = [{key: tensor.clone() for key, tensor in batch.items()} for batch in batches]
+    stacked = bench.kind.stack(batches)
+    whole = bench.kind.collate([bench.kind.blank(spec, joined)] * len(bench.material.samples))
+    for key, tensor in whole.items():
+        claim(
+            key in stacked and stacked[key].shape == tensor.shape,
+            f"`stack` gave {key!r} of shape {tuple(stacked[key].shape) if key in stacked else None}, and the joined "
+            f"spec's own blank is {tuple(tensor.shape)}",
+        )
+    claim(difference(batches, before) is None, "`stack` changed its inputs")
 
 
 @check(ModalityKind, when=lambda declaration: declaration.guess is not None)

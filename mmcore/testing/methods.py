@@ -20,7 +20,7 @@ from mmcore.testing.modules import ROWS, ModuleBench, promised_dim, require_shap
 from mmcore.testing.trees import difference, is_near
 
 if TYPE_CHECKING:
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 CLASSES = ("ash", "birch", "cedar")
 NAMES = ("first", "second", "third")
@@ -34,7 +34,7 @@ class MethodBench(ModuleBench):
     @cached_property
     def task(self) -> Task:
         """The task it serves: one label of three."""
-        from mmcore.tasks import SingleLabel
+        from mmcore.tasks.classes import SingleLabel
 
         return SingleLabel(classes=CLASSES)
 
@@ -171,7 +171,8 @@ def returns_logits_and_not_probabilities(bench: MethodBench) -> None:
 @check(FusionMethod, when=lambda declaration: declaration.level == "decision")
 def serves_several_labels_and_numbers(bench: MethodBench) -> None:
     """It also combines multi-label and regression decisions, or refuses such a task with a reason."""
-    from mmcore.tasks import MultiLabel, Regression
+    from mmcore.tasks.classes import MultiLabel
+    from mmcore.tasks.regression import Regression
 
     bench.subject()
     skip_unless(not bench.declaration.learns_from_decisions, "it learns from decisions; tried with single labels only")

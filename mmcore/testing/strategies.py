@@ -23,7 +23,7 @@ from mmcore.testing.modules import ROWS, ModuleBench, require_shape, skip_unless
 from mmcore.testing.trees import difference, is_near, largest_gap
 
 if TYPE_CHECKING:
-    from mmcore.tasks import Task
+    from mmcore.tasks.task import Task
 
 WIDTHS = {"first": 6, "second": 5, "third": 7}
 FEATURES = 4
@@ -67,7 +67,7 @@ class StrategyBench(ModuleBench):
     @cached_property
     def task(self) -> Task:
         """One label of three."""
-        from mmcore.tasks import SingleLabel
+        from mmcore.tasks.classes import SingleLabel
 
         return SingleLabel(classes=CLASSES)
 

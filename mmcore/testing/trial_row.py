@@ -106,7 +106,7 @@ class TrialModel(FusionModel):
     """Random layers, then a product in which modalities interact; with or without two stages."""
 
     def __init__(self, two_stage: bool):
-        from mmcore.tasks import SingleLabel
+        from mmcore.tasks.classes import SingleLabel
 
         super().__init__(tuple(WIDTHS), dict.fromkeys(WIDTHS, InputSpec()), SingleLabel(classes=["a", "b", "c"]))
         self.two_stage = two_stage

@@ -17,7 +17,7 @@ from mmcore.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "mmcore", *sorted(path.parent for path in (ROOT / "plugins").glob("*/__init__.py"))]
-EXTRAS = {"vision", "text", "explain", "demo", "all", "dev"}
+EXTRAS = {"vision", "text", "audio", "video", "brain", "adapters", "explain", "demo", "all", "dev"}
 OURS = [entry for entry in load().entries() if entry.distribution == "mmcore-framework"]
 
 

@@ -41,4 +41,4 @@ def test_a_command_with_the_name_of_a_verb_is_told(call, of_json, installed):
 def test_the_built_in_ones_work(of_json):
     found = of_json("plugins")
     assert len(found) >= 7
-    assert [each["problems"] for each in found if each["distribution"] == "mmcore-framework"] == [[]] * 7
+    assert not any(each["problems"] for each in found if each["distribution"] == "mmcore-framework")

@@ -7,10 +7,10 @@ from mmcore.cli.results import (
     confusion_table,
     figures_table,
     per_class_table,
-    print_tables,
     result_table,
     verdict,
 )
+from mmcore.cli.tables import print_tables
 
 
 def metrics(low, high, gain):

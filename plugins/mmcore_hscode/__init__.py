@@ -1,0 +1,1 @@
+"""mmcore_hscode."""

@@ -1,0 +1,80 @@
+"""Explaining rows of a finished run: files, tables, what is not done twice, what is refused."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from small_items import experiment_of, write_items
+
+import mmcore
+from mmcore.experiment.explanations import explain_run
+
+
+@pytest.fixture
+def run(fitted, tmp_path):
+    return shutil.copytree(fitted.folder, tmp_path / "run")
+
+
+def test_each_row_gets_its_file_and_picture_and_the_tables_cover_them(run):
+    found = explain_run(run, "mm_shap", rows=4, permutations=2)
+    stored = sorted(found.folder.glob("[0-9]*.json"))
+    assert len(stored) == len(found.explanations) == 4
+    assert all(path.with_suffix(".png").is_file() for path in stored)
+    for path in stored:
+        one = json.loads(path.read_text())
+        total = sum(sum(part["values"]) for part in one["players"].values())
+        assert total == pytest.approx(one["value"] - one["base_value"], abs=1e-5)
+        assert sum(one["shares"].values()) == pytest.approx(1) or one["shares"] == {}
+    assert json.loads((found.folder / "table.json").read_text())[0]["explainer"] == "mm_shap"
+
+
+def test_right_and_wrong_rows_are_explained_alike_as_far_as_there_are_any(run):
+    predictions = pd.read_parquet(run / "predictions.parquet")
+    test = predictions[predictions["split"] == "test"]
+    wrong = int((test["target"] != test["prediction"]).sum())
+    found = explain_run(run, "mm_shap", rows=6, permutations=2)
+    assert sum(each.correct is False for each in found.explanations) == min(3, wrong)
+
+
+def test_what_was_explained_with_the_same_settings_is_not_explained_again(run):
+    first = explain_run(run, "mm_shap", rows=3, permutations=2)
+    times = {path: path.stat().st_mtime_ns for path in first.folder.glob("[0-9]*.json")}
+    explain_run(run, "mm_shap", rows=3, permutations=2)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    explain_run(run, "mm_shap", rows=3, permutations=3)
+    assert all(path.stat().st_mtime_ns != before for path, before in times.items())
+
+
+def test_rows_can_be_named_by_their_ids(run):
+    found = explain_run(run, "mm_shap", ids=["i7", "i3"], permutations=2)
+    assert [each.id for each in found.explanations] == ["i3", "i7"]
+    with pytest.raises(mmcore.DataError, match="no row 'i999'"):
+        explain_run(run, "mm_shap", ids=["i999"])
+    with pytest.raises(mmcore.DataError, match="no split 'tets'"):
+        explain_run(run, "mm_shap", split="tets")
+
+
+def test_data_that_changed_since_the_run_are_not_explained(tmp_path):
+    table = write_items(tmp_path / "items.csv", rows=60)
+    data = experiment_of(table, training={"epochs": 1, "unimodal_baselines": False})
+    folder = mmcore.Experiment.from_dict(data).run(tmp_path / "run").folder
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    with pytest.raises(mmcore.DataError, match="no longer those of the run"):
+        explain_run(folder, "mm_shap", rows=3)
+
+
+def test_an_explainer_that_is_not_there_is_a_mistake(run):
+    with pytest.raises(mmcore.OptionError, match=r"there is no explainer 'mmshap'.*Did you mean 'mm_shap'"):
+        explain_run(run, "mmshap")
+
+
+def test_a_fitted_model_explains_new_rows(fitted):
+    model = mmcore.load(fitted.folder)
+    why = model.explain({"title": "usb cable", "weight": 0.1, "price": 4.0}, permutations=2)
+    assert set(why.shares) == {"title", "facts"}
+    alone = model.explain({"title": "usb cable"}, permutations=2)
+    assert alone.missing == ("facts",)
+    with pytest.raises(mmcore.DataError, match="none of the modalities"):
+        model.explain({"title": ""})
