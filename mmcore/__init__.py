@@ -20,7 +20,9 @@ _HOMES = {
         "InputSpec", "ModalityKind", "Resources", "Weights",
     ),
     "mmcore.hookspecs": ("Command", "hookimpl"),
+    "mmcore.catalog": ("check_encoder",),
     "mmcore.data.kind": ("Budget", "CapabilityMissing", "Kind", "Players"),
+    "mmcore.data.opening": ("input_bytes", "input_file"),
     "mmcore.data.source": ("DataSource", "ModalityField"),
     "mmcore.data.batch": ("Batch",),
     "mmcore.data.tables": ("read_table", "table_columns", "table_root"),
@@ -31,6 +33,7 @@ _HOMES = {
     "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
     "mmcore.model.encoder_bank": ("EncoderBank",),
     "mmcore.model.composition": ("compose",),
+    "mmcore.model.parts": ("Parts", "build_encoder"),
     "mmcore.attribution.game": ("Game",),
     "mmcore.attribution.request": ("GameRequest",),
     "mmcore.attribution.explanation": ("Attribution", "Explanation"),
@@ -48,12 +51,15 @@ if TYPE_CHECKING:
     from mmcore.attribution.explanation import Explanation as Explanation
     from mmcore.attribution.game import Game as Game
     from mmcore.attribution.request import GameRequest as GameRequest
+    from mmcore.catalog import check_encoder as check_encoder
     from mmcore.cli.fit import fit_command as fit_command
     from mmcore.data.batch import Batch as Batch
     from mmcore.data.kind import Budget as Budget
     from mmcore.data.kind import CapabilityMissing as CapabilityMissing
     from mmcore.data.kind import Kind as Kind
     from mmcore.data.kind import Players as Players
+    from mmcore.data.opening import input_bytes as input_bytes
+    from mmcore.data.opening import input_file as input_file
     from mmcore.data.source import DataSource as DataSource
     from mmcore.data.source import ModalityField as ModalityField
     from mmcore.data.tables import read_table as read_table
@@ -93,6 +99,8 @@ if TYPE_CHECKING:
     from mmcore.model.encoder_bank import EncoderBank as EncoderBank
     from mmcore.model.fusion_model import FusionModel as FusionModel
     from mmcore.model.fusion_model import MethodFactory as MethodFactory
+    from mmcore.model.parts import Parts as Parts
+    from mmcore.model.parts import build_encoder as build_encoder
     from mmcore.options import ComponentConfig as ComponentConfig
     from mmcore.options import ComponentRef as ComponentRef
     from mmcore.options import Field as Field

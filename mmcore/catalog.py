@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from mmcore.declarations import Component, Encoder, ModalityKind, Resources
 from mmcore.errors import ComponentError, MissingDependency, MMCoreError, OptionError, did_you_mean
 from mmcore.mistakes import option_problems
-from mmcore.options import ComponentConfig, ComponentType, Options, component_references
+from mmcore.options import RESERVED, ComponentConfig, ComponentType, Options, component_references
 from mmcore.plugins import PluginRecord, Plugins, discover
 
 if TYPE_CHECKING:
@@ -154,13 +154,19 @@ class Catalog:
         return self._options(declaration, chosen, path)[1]
 
     def build(
-        self, declaration: Component, options: Options, *arguments: Any, resources: Resources | None = None
+        self,
+        declaration: Component,
+        options: Options,
+        *arguments: Any,
+        resources: Resources | None = None,
+        **further: Any,
     ) -> Any:
         """Make the component.
 
         Args:
             arguments: what `build` of its type gets after the options.
             resources: handed to a `build` that has such a parameter.
+            further: the same, by the parameter's name.
 
         Raises:
             MissingDependency: what it requires is not installed.
@@ -172,7 +178,8 @@ class Catalog:
             parameters = inspect.signature(declaration.build).parameters
             if isinstance(declaration, ModalityKind) and not parameters:
                 return declaration.build()  # a kind's class is its own `build`
-            more = {"resources": resources or Resources()} if "resources" in parameters else {}
+            offered = {"resources": resources or Resources(), **further}
+            more = {name: value for name, value in offered.items() if name in parameters}
             return declaration.build(options, *arguments, **more)
         except MMCoreError:
             raise
@@ -216,7 +223,10 @@ class Catalog:
             options = declaration.options.model_validate_json(written, strict=True)
         except ValidationError as error:  # pragma: no cover - option_problems has seen it already
             return None, [OptionError(str(error), path=path)]
-        for way, reference, nested in component_references(options):
+        for way, reference, chosen_within in component_references(options):
+            if reference.slot and reference.kind is None:
+                continue  # of which kind is known only with the data set: the strategy's own check says more
+            nested = _without_framework_keys(chosen_within) if reference.slot else chosen_within
             problems += self.problems(reference.type, nested, kind=reference.kind, path=(*path, *way))
         return options, problems
 
@@ -277,6 +287,21 @@ def as_config(config: ComponentConfig | str | Mapping[str, Any], path: KeyPath =
         raise OptionError(
             f"{config!r} names no component", path=path, hint="Write a name, or name: … with options."
         ) from error
+
+
+def check_encoder(config: ComponentConfig | str | Mapping[str, Any], kind: str, path: KeyPath = ()) -> None:
+    """Refuse an encoder, as a slot asks for it, that does not read a kind or whose options are wrong. Builds nothing.
+
+    Raises:
+        OptionError: the first problem.
+    """
+    for problem in load().problems("encoder", _without_framework_keys(as_config(config, path)), kind=kind, path=path):
+        raise problem
+
+
+def _without_framework_keys(config: ComponentConfig) -> ComponentConfig:
+    own = {key: value for key, value in config.options.items() if key not in RESERVED}
+    return ComponentConfig(name=config.name, options=own)
 
 
 def check_requirements(declaration: Component) -> None:

@@ -6,7 +6,7 @@ A declaration is data. Nothing heavy (torch, timm, transformers …) is imported
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -131,13 +131,30 @@ Level = Literal["input", "representation", "decision"]
 class FusionStrategy(Component):
     """When modalities meet. `build(options, descriptions, encoders, method, task)` returns a `FusionModel`.
 
-    `levels`: the levels of the methods that fit; `default_method`: what is taken when the experiment names none.
+    `levels`: the levels of the methods that fit.
+    `default_method`: what is taken when the experiment names none; may be a function of the options.
+    `modalities(options)`, if given, names the modalities that the strategy reads by itself: they count as used, and are
+    left out of the experiment's `encoders`. Its `build` then has a parameter `parts`, a `mmcore.Parts`.
+    `runs(options)`, if given, maps some of these to the folders of finished runs, whose models are in `parts.runs`.
+    `check(options, kinds, method)`, if given, raises OptionError for what can be seen to be wrong without building:
+    `kinds` maps each modality that is used to its kind, `method` is the chosen method's declaration.
     """
 
     type = "fusion-strategy"
 
     levels: tuple[Level, ...]
-    default_method: str | None = None
+    default_method: str | Callable[[Any], str | None] | None = None
+    modalities: Callable[[Any], Sequence[str]] | None = None
+    runs: Callable[[Any], Mapping[str, str]] | None = None
+    check: Callable[[Any, Mapping[str, str], FusionMethod], None] | None = None
+
+    def method_for(self, options: Any) -> str | None:
+        """The name of the method that is taken when the experiment names none."""
+        return self.default_method(options) if callable(self.default_method) else self.default_method
+
+    def reads(self, options: Any) -> tuple[str, ...]:
+        """The modalities that the strategy reads by itself."""
+        return tuple(self.modalities(options)) if self.modalities is not None else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,16 +165,21 @@ class FusionMethod(Component):
     takes a mapping of modality to `(B, width)` tensors (representations or logits, by `level`) or, when `reads` is
     "tokens", to `Representation`s, and `present (B, M)`. At representation level it has `dim`, the width it returns;
     at decision level it returns logits. One that learns from held-out decisions has `fit(decisions, present, targets)`
-    and sets `learns_from_decisions`.
+    and sets `learns_from_decisions`, which may be a function of the options.
     """
 
     type = "fusion-method"
 
     level: Level
-    reads: Literal["vector", "tokens"] = "vector"
+    reads: Literal["vector", "tokens", "grid"] = "vector"
     min_modalities: int = 2
     max_modalities: int | None = None
-    learns_from_decisions: bool = False
+    learns_from_decisions: bool | Callable[[Any], bool] = False
+
+    def learns(self, options: Any) -> bool:
+        """Whether it has to be fitted to held-out decisions, with these options."""
+        declared = self.learns_from_decisions
+        return bool(declared(options)) if callable(declared) else declared
 
 
 @dataclass(frozen=True, kw_only=True)

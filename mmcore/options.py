@@ -67,11 +67,13 @@ class ComponentConfig(BaseModel):
 class ComponentRef:
     """Marks an option that is itself a component, so that forms, checks and docs know what fits.
 
-    Use it in an annotation: `frame: Annotated[ComponentConfig, ComponentRef("encoder", kind="image")]`.
+    Use it in an annotation: `frame: Annotated[ComponentConfig, ComponentRef("encoder", kind="image")]`. With `slot`,
+    the framework's keys (trainable, weights …) may stand beside the component's options, as in an encoder's slot.
     """
 
     type: ComponentType
     kind: str | None = None
+    slot: bool = False
 
 
 def component_references(options: Options) -> Iterator[tuple[tuple[str | int, ...], ComponentRef, ComponentConfig]]:

@@ -101,6 +101,6 @@ def _show(run: Run, experiment: Experiment) -> None:
     from mmcore.cli.tables import print_tables
 
     metrics: dict[str, Any] = run.metrics
-    print_tables(result_table(metrics, list(experiment.encoders)), verdict(metrics))
+    print_tables(result_table(metrics, list(experiment.modalities())), verdict(metrics))
     report = run.folder / "report.html"
     typer.echo(f"Run: {run.folder}" + (f"\nReport: {report}" if report.is_file() else ""))

@@ -47,6 +47,7 @@ class DataSource:
         id: the column that identifies a row; None means the row's number.
         splits: column names or ready-made indices: {"train": [...], "validation": [...], "test": [...]}, for a data
             set that brings its own.
+        group: the column whose equal values (a subject, a patient) never part, whatever the experiment's `split` says.
         synchronised: groups of modalities that are prepared for one time window.
         notice: licence and attribution, shown where a user meets the data.
     """
@@ -57,6 +58,7 @@ class DataSource:
     root: Path
     id: str | None = None
     splits: Mapping[str, Sequence[int]] | None = None
+    group: str | None = None
     synchronised: tuple[tuple[str, ...], ...] = ()
     notice: str = ""
     problems: Mapping[int, Mapping[str, str]] = field(default_factory=dict)

@@ -174,14 +174,18 @@ def split_source(
 ) -> Split:
     """Split a data set's usable rows: by its own splits if it brings them, else as `options` say.
 
-    `labels` are those of all rows (classes or lists of them); None, as in regression, stratifies by nothing.
+    `labels` are those of all rows (classes or lists of them); None, as in regression, stratifies by nothing. Rows of
+    one of the data set's own groups (a subject's sessions) never part, whatever `options` say.
 
     Raises:
-        OptionError: a column that `options` name is not there, or the data set brings its own splits.
+        OptionError: a column that `options` name is not there, the data set brings its own splits, or `options` ask
+            for groups that would part its own.
+        DataError: as `make_splits` does.
     """
     if source.splits is not None:
         return _own_splits(source, survey, options)
     rows = np.flatnonzero(survey.usable)
+    options = _with_own_group(source, rows, options)
     return make_splits(
         options,
         rows,
@@ -199,6 +203,7 @@ def fold_source(
     if source.splits is not None:
         raise OptionError("this data set brings its own split, so it can't be folded", path=("split", "folds"))
     rows = np.flatnonzero(survey.usable)
+    options = _with_own_group(source, rows, options)
     return make_folds(
         options,
         rows,
@@ -222,7 +227,31 @@ def _own_splits(source: DataSource, survey: Survey, options: SplitOptions) -> Sp
             raise DataError(f"row {shared[0]} is both in {first} and in {second} of the data set's own split")
     if not len(found["train"]):
         raise DataError("the data set's own split leaves no usable row to train on")
+    if source.group is not None:
+        rows, parts = (
+            np.concatenate(list(found.values())),
+            np.repeat(np.arange(3), [len(each) for each in found.values()]),
+        )
+        _refuse_shared_groups(parts, _column_values(source, rows, source.group, "group") or (), source.group)
     return found
+
+
+def _with_own_group(source: DataSource, rows: np.ndarray, options: SplitOptions) -> SplitOptions:
+    """The options with a data set's own group; coarser groups (a hospital's patients) are kept, others refused."""
+    if source.group is None or options.group == source.group:
+        return options
+    if options.group is None:
+        return options.model_copy(update={"group": source.group})
+    asked = _column_values(source, rows, options.group, "group") or ()
+    whole: dict[Any, Any] = {}
+    for own, wanted in zip(_column_values(source, rows, source.group, "group") or (), asked, strict=True):
+        if whole.setdefault(own, wanted) != wanted:
+            raise OptionError(
+                f"groups by {options.group!r} would part the rows of {source.group} {own!r}",
+                path=("split", "group"),
+                hint=f"Leave it out: this data set is split by {source.group}.",
+            )
+    return options
 
 
 def _column_values(source: DataSource, rows: np.ndarray, column: str | None, option: str) -> list[Any] | None:

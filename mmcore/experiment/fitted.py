@@ -257,26 +257,34 @@ def load(folder: str | Path) -> FittedModel:
 
 def load_artefact(model_folder: Path, catalog: Catalog, *, folder: Path | None = None) -> FittedModel:
     """Build the model that `model_folder` describes and load its state."""
-    from mmcore.experiment.sections import EncoderSlot, FusionSection
     from mmcore.model.artefact import load_state, read_manifest
-    from mmcore.model.composition import build_model
 
     manifest = read_manifest(model_folder)
+    module, preparation = build_described(manifest, model_folder / "assets", catalog)
+    load_state(module, model_folder)
+    module.eval()
+    return FittedModel(module, module.task, preparation, manifest, folder)
+
+
+def build_described(manifest: Mapping[str, Any], assets: Path, catalog: Catalog) -> tuple[FusionModel, Preparation]:
+    """The model that a manifest describes, without its state, and how rows are prepared for it."""
+    from mmcore.experiment.finished import rebuilt
+    from mmcore.experiment.sections import EncoderSlot, FusionSection
+    from mmcore.model.composition import build_model
+
     preparation = Preparation.from_list(manifest["modalities"], catalog)
-    task = task_from_dict(manifest["task"])
-    encoders = {name: EncoderSlot.model_validate(manifest["encoders"][name]) for name in preparation.modalities}
+    encoders = {name: EncoderSlot.model_validate(slot) for name, slot in manifest["encoders"].items()}
     module = build_model(
-        {name: slot.choice() for name, slot in encoders.items()},
+        {name: encoders[name].choice() for name in preparation.modalities if name in encoders},
         {name: field.kind for name, field in preparation.fields.items()},
         preparation.descriptions,
         FusionSection.model_validate(manifest["fusion"]) if manifest["fusion"] else None,
-        task,
-        assets=model_folder / "assets",
+        task_from_dict(manifest["task"]),
+        assets=assets,
+        runs=rebuilt(manifest.get("runs") or {}, assets, catalog),
         catalog=catalog,
     )
-    load_state(module, model_folder)
-    module.eval()
-    return FittedModel(module, task, preparation, manifest, folder)
+    return module, preparation
 
 
 def _as_list(rows: Any) -> list[Mapping[str, Any]]:

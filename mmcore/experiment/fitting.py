@@ -6,28 +6,30 @@ import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mmcore.data.loading import collate
+from mmcore.errors import DataError
 from mmcore.evaluation.gain import gain
 from mmcore.evaluation.inference import Inference, infer
 from mmcore.evaluation.metrics import scalar_metrics, scored
 from mmcore.experiment.encoding import cacheable_modalities, encode_modality
 from mmcore.model.artefact import save_model
 from mmcore.model.composition import build_model
-from mmcore.training.loop import train, training_device
+from mmcore.training.loop import TrainingResult, train, training_device
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mmcore.catalog import Catalog
+    from mmcore.experiment.fitted import FittedModel
     from mmcore.experiment.prepared import PreparedData
     from mmcore.experiment.specification import Experiment
     from mmcore.model.fusion_model import FusionModel
     from mmcore.run import Event, RunFolder
-    from mmcore.training.loop import TrainingResult
 
 SPLITS = ("train", "validation", "test")
 
@@ -55,7 +57,7 @@ class Fitting:
 
     def fit(self) -> tuple[Trained, dict[str, Trained]]:
         """Train the model, then each modality alone where that was asked for or costs only seconds."""
-        model = self.build(tuple(self.experiment.encoders))
+        model = self.build(self.data.preparation.modalities)
         start = time.perf_counter()
         self.features = self.encode(model)
         self.encoding_seconds = time.perf_counter() - start
@@ -71,14 +73,22 @@ class Fitting:
         torch.manual_seed(self.experiment.seed)
         preparation = self.data.preparation
         return build_model(
-            {name: self.experiment.encoders[name].choice() for name in modalities},
+            {name: slot.choice() for name, slot in self.experiment.encoders.items() if name in modalities},
             {name: preparation.fields[name].kind for name in modalities},
             preparation.descriptions,
             self.experiment.fusion if len(modalities) > 1 else None,
             self.data.task,
             samples=self.data.training_samples,
+            runs={name: fitted.module for name, fitted in self.finished.items()},
             catalog=self.catalog,
         )
+
+    @cached_property
+    def finished(self) -> Mapping[str, FittedModel]:
+        """The models of finished runs that the strategy builds upon."""
+        from mmcore.experiment.finished import finished_models
+
+        return finished_models(self.experiment, self.data, self.catalog)
 
     def encode(self, model: FusionModel) -> dict[str, np.ndarray]:
         """The vectors of all rows for each modality whose encoder stays as it is."""
@@ -91,11 +101,16 @@ class Fitting:
                 self.data.source,
                 self.data.survey,
                 self.data.preparation,
-                identity=self.experiment.encoders[name].model_dump(mode="json"),
+                identity=self.identity(name),
                 batch_size=self.experiment.training.encode_batch_size,
                 progress=self.progress,
             )
         return found
+
+    def identity(self, name: str) -> object:
+        """What was asked for to read a modality: part of the key of its cached vectors."""
+        slot = self.experiment.encoders.get(name)
+        return slot.model_dump(mode="json") if slot is not None else "read by the strategy"
 
     def augmented(self) -> frozenset[str]:
         """The modalities whose training samples are changed at random."""
@@ -103,18 +118,29 @@ class Fitting:
 
     def wants_baselines(self) -> bool:
         """Whether each modality is to be trained alone: as asked, else where all features are at hand."""
-        if len(self.experiment.encoders) < 2:
+        if len(self.data.preparation.modalities) < 2 or not self.experiment.encoders:
             return False
         asked = self.experiment.training.unimodal_baselines
         return asked if asked is not None else set(self.features) == set(self.experiment.encoders)
 
     def train(self, model: FusionModel, name: str) -> Trained:
         """Train `model` on the rows that it can read, and run it over every split."""
-        options = self.experiment.training
         self.run.event({"event": "stage", "stage": "train", "model": name})
         start = time.perf_counter()
         rows = {part: self.readable(model, self.data.splits[part]) for part in SPLITS}
-        result = train(
+        result = self.optimise(model, name, rows)
+        if model.learns_from_decisions:
+            self.learn_from_decisions(model, rows["validation"])
+        inferences = {part: self.infer(model, rows[part]) for part in SPLITS if len(rows[part])}
+        return Trained(model, result, inferences, time.perf_counter() - start)
+
+    def optimise(self, model: FusionModel, name: str, rows: Mapping[str, np.ndarray]) -> TrainingResult:
+        """Train what is trainable in `model`; nothing happens to a model of finished parts."""
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            self.tell({"event": "message", "text": f"{name}: nothing in the model is left to train"})
+            return TrainingResult(best_epoch=0, history=[], stopped_early=False, steps=0)
+        options = self.experiment.training
+        return train(
             model,
             self.dataset(model, rows["train"], augment=True),
             self.dataset(model, rows["validation"]) if len(rows["validation"]) else None,
@@ -127,19 +153,34 @@ class Fitting:
             resume=self.resume,
             name=name,
         )
-        inferences = {
-            part: infer(
-                model,
-                self.dataset(model, rows[part]),
-                collate,
-                batch_size=options.encode_batch_size,
-                device=training_device(options),
-                workers=options.workers,
+
+    def infer(self, model: FusionModel, rows: np.ndarray) -> Inference:
+        """What `model` gives for these rows."""
+        options = self.experiment.training
+        return infer(
+            model,
+            self.dataset(model, rows),
+            collate,
+            batch_size=options.encode_batch_size,
+            device=training_device(options),
+            workers=options.workers,
+        )
+
+    def learn_from_decisions(self, model: FusionModel, rows: np.ndarray) -> None:
+        """Let a method learn how to weigh the modalities' decisions, on rows that nothing was trained on.
+
+        Raises:
+            DataError: there are no such rows.
+        """
+        if not len(rows):
+            raise DataError(
+                "the fusion method learns from decisions on the validation split, and there is none",
+                where="split.validation",
+                hint="Give the validation split a share of the rows.",
             )
-            for part in SPLITS
-            if len(rows[part])
-        }
-        return Trained(model, result, inferences, time.perf_counter() - start)
+        found = self.infer(model, rows)
+        decisions = {name: torch.from_numpy(logits) for name, logits in found.per_modality_logits.items()}
+        model.fit_decisions(decisions, torch.from_numpy(found.present), torch.from_numpy(self.data.targets[rows]))
 
     def readable(self, model: FusionModel, rows: np.ndarray) -> np.ndarray:
         """Those of `rows` in which at least one of the model's modalities is present."""
@@ -180,7 +221,8 @@ def fit_and_evaluate(
 
     fitting = Fitting(experiment, data, catalog, run, resume)
     fused, alone = fitting.fit()
-    save_model(fused.model, run.model, data.manifest(experiment))
+    finished = {name: dict(fitted.manifest) for name, fitted in fitting.finished.items()}
+    save_model(fused.model, run.model, {**data.manifest(experiment), "runs": finished})
     write_predictions(run.path / "predictions.parquet", data, fused.inferences)
     write_embeddings(run.path / "embeddings.parquet", data, fused.inferences)
     if alone:
@@ -202,6 +244,7 @@ def measure(fitting: Fitting, fused: Trained, alone: Mapping[str, Trained]) -> d
         gained = gain(task, fused.inferences[judged], singles, seed=fitting.experiment.seed)
     return {
         "task": task.type,
+        "modalities": list(data.preparation.modalities),
         "classes": list(getattr(task, "classes", ())),
         **{part: scored(task, found) for part, found in fused.inferences.items()},
         "baselines": {

@@ -119,11 +119,12 @@ def suitable_encoders(kind: str, catalog: Catalog) -> list[Encoder]:
 def suitable_fusion(catalog: Catalog) -> dict[str, Any] | None:
     """A strategy that fuses representations, with its method, as it stands in an experiment."""
     strategies: list[FusionStrategy] = [entry.declaration for entry in catalog.entries("fusion-strategy")]  # type: ignore[misc]
+    strategies = [each for each in strategies if each.modalities is None]  # others are chosen by somebody who knows
     if not strategies:
         return None
     strategy = min(strategies, key=_strategy_rank)
     methods = methods_of(strategy, catalog)
-    method = strategy.default_method or (methods[0].name if methods else None)
+    method = strategy.method_for(strategy.options.model_construct()) or (methods[0].name if methods else None)
     return {"strategy": strategy.name} | ({"method": method} if method else {})
 
 

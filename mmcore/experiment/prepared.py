@@ -143,7 +143,7 @@ def _read(experiment: Experiment, catalog: Catalog, tell: Tell) -> _Read:
     source = open_source(experiment, catalog)
     if source.target is None:
         raise DataError("the data set has no target", hint="Name the column to predict: dataset: {target: …}.")
-    names = tuple(experiment.encoders)
+    names = tuple(experiment.modalities())
     fields = {name: source.modalities[name] for name in names}
     reader = RowReader(fields, {name: catalog.kind(field.kind) for name, field in fields.items()}, source.root)
 

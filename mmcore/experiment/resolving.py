@@ -25,10 +25,10 @@ def with_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
     dataset = catalog.resolve("dataset", data["dataset"], path=("dataset",))
     kinds = dataset.declaration.modalities(dataset.options)
     full = {**data, "dataset": _full("dataset", data["dataset"], catalog)}
-    full["encoders"] = {name: _full_slot(slot, kinds[name], catalog) for name, slot in data["encoders"].items()}
+    full["encoders"] = {name: _full_slot(slot, kinds[name], catalog) for name, slot in data.get("encoders", {}).items()}
     if fusion := data.get("fusion"):
-        strategy = catalog.resolve("fusion-strategy", fusion["strategy"], path=("fusion", "strategy")).declaration
-        method = fusion.get("method") or strategy.default_method
+        strategy = catalog.resolve("fusion-strategy", fusion["strategy"], path=("fusion", "strategy"))
+        method = fusion.get("method") or strategy.declaration.method_for(strategy.options)
         full["fusion"] = {"strategy": _full("fusion-strategy", fusion["strategy"], catalog)}
         if method is not None:
             full["fusion"]["method"] = _full("fusion-method", method, catalog)

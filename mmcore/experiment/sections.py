@@ -25,6 +25,15 @@ class LastBlocks(Options):
     last: int = Field(ge=1, le=10_000, description="how many blocks train, counted from the output")
 
 
+class Adapter(Options):
+    """`{adapter: lora, rank: 8}`: low-rank matrices beside the linear maps train, all else stays as it is."""
+
+    adapter: Literal["lora"] = Field(description="the kind of adapter (arXiv:2106.09685)")
+    rank: int = Field(8, ge=1, le=1024, description="of the low-rank matrices")
+    alpha: float | None = Field(None, gt=0, description="their scale is alpha / rank; twice the rank if left out")
+    dropout: float = Field(0.0, ge=0, lt=1, description="of what enters the low-rank matrices, in training")
+
+
 class EncoderSlot(ComponentConfig):
     """Which encoder reads a modality: a name, or a name with its own options and the framework's keys.
 
@@ -35,8 +44,10 @@ class EncoderSlot(ComponentConfig):
     ({'pooling': 'mean'}, LastBlocks(last=2))
     """
 
-    trainable: Literal["none", "all"] | LastBlocks | None = Field(
-        None, description="none, all, or {last: N} blocks; if left out, none for pretrained weights and all for others"
+    trainable: Literal["none", "all"] | LastBlocks | Adapter | None = Field(
+        None,
+        description="none, all, {last: N} blocks, or {adapter: lora, rank: R}; if left out, none for pretrained "
+        "weights and all for others",
     )
     learning_rate: float | None = Field(None, gt=0, le=10, description="of this encoder; else that of `training`")
     weights: str | None = Field(
@@ -69,7 +80,7 @@ class EncoderSlot(ComponentConfig):
         """What the composition is asked for."""
         from mmcore.model.composition import EncoderChoice
 
-        trainable = self.trainable.model_dump() if isinstance(self.trainable, LastBlocks) else self.trainable
+        trainable = self.trainable.model_dump() if isinstance(self.trainable, LastBlocks | Adapter) else self.trainable
         return EncoderChoice(
             self.component,
             trainable=trainable,
@@ -122,7 +133,8 @@ class ExperimentSections(BaseModel):
     )
     task: TaskOptions | None = Field(None, description="what is predicted; inferred from the target if left out")
     encoders: dict[str, EncoderSlot] = Field(
-        min_length=1, description="which encoder reads each modality of the data set"
+        default_factory=dict,
+        description="which encoder reads each modality; those that the fusion strategy itself reads are left out",
     )
     fusion: FusionSection | None = Field(
         None, description="when and how modalities are fused; left out where there is one"

@@ -107,12 +107,14 @@ class Experiment(ExperimentSections):
         return _located(error, self._document)
 
     def modalities(self) -> dict[str, str]:
-        """The modalities that are used → their kinds, in the order of `encoders`."""
+        """The modalities that are used → their kinds: those of `encoders`, then those that the strategy reads."""
         from mmcore.catalog import load
+        from mmcore.model.compatibility import strategy_modalities
 
-        resolved = load().resolve("dataset", self.dataset, path=("dataset",))
+        catalog = load()
+        resolved = catalog.resolve("dataset", self.dataset, path=("dataset",))
         kinds = resolved.declaration.modalities(resolved.options)
-        return {name: kinds[name] for name in self.encoders}
+        return {name: kinds[name] for name in (*self.encoders, *strategy_modalities(self.fusion, catalog))}
 
     def resolved(self) -> Self:
         """The same experiment with every component's options written out, so that later defaults don't change it."""

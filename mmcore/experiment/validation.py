@@ -239,7 +239,7 @@ class _Check:
 
     def fusion(self, kinds: Mapping[str, str] | None, encoders: Mapping[str, EncoderSlot]) -> None:
         """Do strategy and method fit each other and what is fused?"""
-        from mmcore.model.compatibility import problems
+        from mmcore.model.compatibility import problems, strategy_modalities
 
         given = self.data.get("fusion")
         fusion = _section(FusionSection, given)
@@ -248,12 +248,32 @@ class _Check:
             right = self.component("fusion-strategy", fusion.strategy, ("fusion", "strategy"))
             if fusion.method is not None:
                 right &= self.component("fusion-method", fusion.method, ("fusion", "method"))
-        asked = self.data.get("encoders")
+        asked = self.data.get("encoders", {})
         complete = isinstance(asked, Mapping) and set(encoders) == set(asked)
-        if right and complete and encoders and kinds is not None:
-            used = {name: kinds[name] for name in encoders}
+        if not (right and complete and kinds is not None):
+            return
+        reading = strategy_modalities(fusion, self.catalog)
+        if self.strategy_reads(reading, kinds, encoders):
+            used = {name: kinds[name] for name in (*encoders, *reading)}
             configs = {name: slot.component for name, slot in encoders.items()}
             self.problems += problems(used, configs, fusion, self.catalog)
+
+    def strategy_reads(
+        self, reading: Sequence[str], kinds: Mapping[str, str], encoders: Mapping[str, EncoderSlot]
+    ) -> bool:
+        """Whether what the strategy reads is there and read by nothing else, and anything is read at all."""
+        path, before = ("fusion", "strategy"), len(self.problems)
+        for name in reading:
+            if name not in kinds:
+                hint = did_you_mean(name, kinds)
+                self.problems.append(OptionError(f"the data set has no modality {name!r}", path=path, hint=hint))
+            elif name in encoders:
+                what = f"modality {name!r} is read by the strategy and by an encoder"
+                self.problems.append(OptionError(what, path=path, hint="Leave it out of one of them."))
+        if not reading and not encoders:
+            hint = f"The data set has {', '.join(kinds)}."
+            self.problems.append(OptionError("there is no modality to read", path=("encoders",), hint=hint))
+        return len(self.problems) == before
 
     def training(self) -> None:
         """Does the monitored metric belong to the task, where that is written?"""

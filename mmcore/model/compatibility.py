@@ -35,6 +35,15 @@ def problems(
     return [*unusable, *_fusion_problems(kinds, fusion, catalog)]
 
 
+def strategy_modalities(fusion: Any, catalog: Catalog) -> tuple[str, ...]:
+    """The modalities that the chosen strategy reads by itself; `fusion` as in `problems`."""
+    if fusion is None:
+        return ()
+    resolved = catalog.resolve("fusion-strategy", fusion.strategy, path=("fusion", "strategy"))
+    strategy: FusionStrategy = resolved.declaration
+    return strategy.reads(resolved.options)
+
+
 def usable_as_name(name: str) -> bool:
     """Whether torch modules can be named after a modality of this name.
 
@@ -61,13 +70,27 @@ def _fusion_problems(kinds: Mapping[str, str], fusion: Any, catalog: Catalog) ->
                 "there is one modality, so there is nothing to fuse", path=("fusion",), hint="Leave `fusion` out."
             )
         ]
-    strategy: FusionStrategy = catalog.get("fusion-strategy", fusion.strategy.name)
-    name = fusion.method.name if fusion.method is not None else strategy.default_method
+    resolved = catalog.resolve("fusion-strategy", fusion.strategy, path=("fusion", "strategy"))
+    strategy: FusionStrategy = resolved.declaration
+    name = fusion.method.name if fusion.method is not None else strategy.method_for(resolved.options)
     if name is None:
         return [OptionError(f"strategy {strategy.name!r} needs a method", path=("fusion",))]
     method: FusionMethod = catalog.get("fusion-method", name)
     path = ("fusion", "method") if fusion.method is not None else ("fusion", "strategy")
-    return [*_level(strategy, method, path, catalog), *_count(method, len(kinds), path)]
+    found = [*_level(strategy, method, path, catalog), *_count(method, len(kinds), path)]
+    return found or _own_check(strategy, resolved.options, kinds, method)
+
+
+def _own_check(
+    strategy: FusionStrategy, options: Any, kinds: Mapping[str, str], method: FusionMethod
+) -> list[OptionError]:
+    if strategy.check is None:
+        return []
+    try:
+        strategy.check(options, kinds, method)
+    except OptionError as error:
+        return [OptionError(error.what, path=("fusion", "strategy", *error.path), hint=error.hint)]
+    return []
 
 
 def _level(

@@ -13,13 +13,14 @@ from mmcore.catalog import Catalog, as_config
 from mmcore.catalog import load as load_catalog
 from mmcore.declarations import Description, Encoder, ModalityKind
 from mmcore.errors import ComponentError, CompositionError, did_you_mean
-from mmcore.model.compatibility import problems
+from mmcore.model.compatibility import problems, strategy_modalities
 from mmcore.model.encoder_bank import EncoderBank
 from mmcore.model.fusion_model import FusionModel, MethodFactory
+from mmcore.model.parts import Parts
 from mmcore.model.slots import EncoderChoice as EncoderChoice
-from mmcore.model.slots import Samples, build_slots
+from mmcore.model.slots import Samples, build_slots, choice_of
 from mmcore.model.unimodal import UnimodalModel
-from mmcore.options import RESERVED, ComponentConfig
+from mmcore.options import ComponentConfig
 
 if TYPE_CHECKING:
     from mmcore.tasks.task import Task
@@ -42,6 +43,7 @@ def build_model(
     *,
     samples: Samples | None = None,
     assets: Path | None = None,
+    runs: Mapping[str, FusionModel] | None = None,
     catalog: Catalog | None = None,
 ) -> FusionModel:
     """Build a model.
@@ -54,24 +56,29 @@ def build_model(
         task: what is predicted.
         samples: training samples for encoders that adapt to them (a vocabulary).
         assets: the folder with the files of a saved model's towers; then nothing pretrained is loaded.
+        runs: modality → the model of a finished run, for a strategy that names such.
 
     Raises:
         CompositionError: the parts do not fit together; the message is the reason.
         ComponentError: a part broke its contract.
     """
     catalog = catalog or load_catalog()
-    if not encoders:
+    reading = strategy_modalities(fusion, catalog)
+    used = (*encoders, *(name for name in reading if name not in encoders))
+    if not used:
         raise CompositionError("there is no modality to read")
     named = {name: choice.config for name, choice in encoders.items() if isinstance(choice.config, ComponentConfig)}
-    for problem in problems({name: kinds[name] for name in encoders}, named, fusion, catalog):
+    for problem in problems({name: kinds[name] for name in used}, named, fusion, catalog):
         raise CompositionError(problem.what, hint=problem.hint)
     bank = EncoderBank(build_slots(encoders, kinds, descriptions, samples, assets, catalog))
     if fusion is None:
         return UnimodalModel(bank, task)
     strategy = catalog.resolve("fusion-strategy", fusion.strategy, path=("fusion", "strategy"))
-    method = _method_factory(strategy.declaration, fusion.method, task, catalog)
-    known = {name: descriptions[name] for name in encoders}
-    model = catalog.build(strategy.declaration, strategy.options, known, bank, method, task)
+    chosen = fusion.method or strategy.declaration.method_for(strategy.options)
+    method = _method_factory(chosen, task, catalog)
+    known = {name: descriptions[name] for name in used}
+    parts = Parts({name: kinds[name] for name in used}, known, samples, assets, dict(runs or {}), catalog)
+    model = catalog.build(strategy.declaration, strategy.options, known, bank, method, task, parts=parts)
     if not isinstance(model, FusionModel):
         raise ComponentError(
             f"returned {type(model).__name__}, not a mmcore.FusionModel",
@@ -105,14 +112,13 @@ def compose(
     """
     catalog = load_catalog()
     given = dict(modalities or {})
-    choices = {name: _choice(value) for name, value in encoders.items()}
+    choices = {name: choice_of(value) for name, value in encoders.items()}
     kinds = {name: _kind_of(name, choice, given.get(name), catalog) for name, choice in choices.items()}
     descriptions = {name: given.get(name) or _default_description(name, kinds[name], catalog) for name in choices}
     return build_model(choices, kinds, descriptions, _fusion_choice(fusion), task, catalog=catalog)
 
 
-def _method_factory(strategy: Any, chosen: ComponentConfig | None, task: Task, catalog: Catalog) -> MethodFactory:
-    config = chosen or (ComponentConfig(name=strategy.default_method) if strategy.default_method else None)
+def _method_factory(config: ComponentConfig | str | None, task: Task, catalog: Catalog) -> MethodFactory:
     assert config is not None  # else there was a problem of compatibility
     resolved = catalog.resolve("fusion-method", config, path=("fusion", "method"))
     declaration = resolved.declaration
@@ -120,19 +126,7 @@ def _method_factory(strategy: Any, chosen: ComponentConfig | None, task: Task, c
     def build(widths: Mapping[str, int]) -> nn.Module:
         return catalog.build(declaration, resolved.options, dict(widths), task)
 
-    return MethodFactory(declaration, build)
-
-
-def _choice(value: Any) -> EncoderChoice:
-    if isinstance(value, EncoderChoice):
-        return value
-    if isinstance(value, nn.Module):
-        return EncoderChoice(value)
-    if isinstance(value, Mapping):
-        framework = {key: value[key] for key in RESERVED - {"name"} if key in value}
-        own = {key: item for key, item in value.items() if key not in framework}
-        return EncoderChoice(as_config(own), **framework)
-    return EncoderChoice(as_config(value))
+    return MethodFactory(declaration, build, learns=declaration.learns(resolved.options))
 
 
 def _fusion_choice(fusion: Mapping[str, Any] | None) -> FusionChoice | None:

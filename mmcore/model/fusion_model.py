@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 class MethodFactory:
     """A chosen fusion method, ready to be built once the strategy knows the widths of what it combines."""
 
-    def __init__(self, declaration: FusionMethod, build: Callable[[Mapping[str, int]], nn.Module]):
+    def __init__(
+        self, declaration: FusionMethod, build: Callable[[Mapping[str, int]], nn.Module], *, learns: bool = False
+    ):
         self.declaration = declaration
+        self.learns = learns
+        """Whether the built method is to be fitted to held-out decisions."""
         self._build = build
 
     def __call__(self, widths: Mapping[str, int]) -> nn.Module:
@@ -39,6 +43,8 @@ class FusionModel(nn.Module, ABC):
     """
 
     two_stage = True
+    learns_from_decisions = False
+    """Whether `fit_decisions` is to be called after training, with the decisions on the validation split."""
 
     def __init__(self, modalities: tuple[str, ...], input_specs: Mapping[str, InputSpec], task: Task):
         super().__init__()
@@ -65,3 +71,13 @@ class FusionModel(nn.Module, ABC):
         for extra in output.losses.values():
             total = total + extra
         return total
+
+    def fit_decisions(self, decisions: Mapping[str, Tensor], present: Tensor, targets: Tensor) -> None:
+        """Learn how to combine decisions from rows on which nothing was trained.
+
+        Args:
+            decisions: modality → logits `(N, C)`, zeros where it is absent.
+            present: `(N, M)`.
+            targets: encoded, as the task's loss takes them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not learn from decisions")

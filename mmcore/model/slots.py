@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from mmcore.catalog import as_config
 from mmcore.data.kind import CapabilityMissing
 from mmcore.declarations import Description, Encoder, Resources
 from mmcore.errors import ComponentError, CompositionError
 from mmcore.model.encoder_bank import EncoderSlot
 from mmcore.model.trainable import Trainable
-from mmcore.options import ComponentConfig
+from mmcore.options import RESERVED, ComponentConfig
 
 if TYPE_CHECKING:
     from mmcore.catalog import Catalog
@@ -63,13 +64,31 @@ def build_slots(
     slots: dict[str, EncoderSlot] = {}
     for tower, names in _towers(encoders, kinds).items():
         first = encoders[names[0]]
-        slot = _slot(names[0], first, kinds[names[0]], descriptions[names[0]], assets and assets / tower, catalog)
-        adapt = getattr(slot.module, "adapt", None)
-        if samples is not None and assets is None and callable(adapt):
-            adapt(chain.from_iterable(samples(name) for name in names))
+        slot = build_slot(names[0], first, kinds[names[0]], descriptions[names[0]], assets and assets / tower, catalog)
+        if samples is not None and assets is None:
+            adapt_to(slot.module, chain.from_iterable(samples(name) for name in names))
         for name in names:
             slots[name] = slot
     return {name: slots[name] for name in encoders}
+
+
+def adapt_to(module: nn.Module, samples: Iterable[Any]) -> None:
+    """Let an encoder learn what it must of the training samples, where it does so (a vocabulary)."""
+    adapt = getattr(module, "adapt", None)
+    if callable(adapt):
+        adapt(samples)
+
+
+def choice_of(value: Any) -> EncoderChoice:
+    """An encoder's choice in any form: a torch module, a name, a mapping of name, options and the framework's keys."""
+    if isinstance(value, EncoderChoice):
+        return value
+    if isinstance(value, nn.Module):
+        return EncoderChoice(value)
+    config = as_config(value)
+    framework = {key: config.options[key] for key in RESERVED - {"name"} if key in config.options}
+    own = {key: item for key, item in config.options.items() if key not in framework}
+    return EncoderChoice(ComponentConfig(name=config.name, options=own), **framework)
 
 
 def _towers(encoders: Mapping[str, EncoderChoice], kinds: Mapping[str, str]) -> dict[str, list[str]]:
@@ -93,9 +112,15 @@ def _towers(encoders: Mapping[str, EncoderChoice], kinds: Mapping[str, str]) -> 
     return towers
 
 
-def _slot(
+def build_slot(
     name: str, choice: EncoderChoice, kind: str, description: Description, assets: Path | None, catalog: Catalog
 ) -> EncoderSlot:
+    """Build what one modality is read by.
+
+    Raises:
+        CompositionError: a plain module does not fit its kind.
+        ComponentError: the encoder broke its contract.
+    """
     if isinstance(choice.config, nn.Module):
         return _plain_slot(name, choice, choice.config, kind, description, catalog)
     resolved = catalog.resolve("encoder", choice.config, kind=kind, path=("encoders", name))

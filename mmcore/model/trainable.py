@@ -11,20 +11,27 @@ if TYPE_CHECKING:
     from torch import nn
 
 Trainable = Any
-"""`"none"`, `"all"` or `{"last": N}`."""
+"""`"none"`, `"all"`, `{"last": N}` or `{"adapter": "lora", "rank": R}`."""
 
 
 def apply_trainable(module: nn.Module, trainable: Trainable, *, where: str) -> None:
     """Let the asked-for parameters of an encoder require gradients, and no others.
 
     Raises:
-        CompositionError: the encoder names no blocks, or fewer than asked for.
+        CompositionError: the encoder names no blocks, or fewer than asked for; or has no linear maps to adapt.
+        MissingDependency: adapters need `peft`.
     """
     if trainable in ("none", "all"):
         module.requires_grad_(trainable == "all")
         return
+    if isinstance(trainable, Mapping) and "adapter" in trainable:
+        from mmcore.model.adapters import add_adapter
+
+        add_adapter(module, trainable, where=where)
+        return
     if not (isinstance(trainable, Mapping) and set(trainable) == {"last"}):
-        raise CompositionError(f"trainable is {trainable!r}", where=where, hint="Allowed: none, all, or last: N.")
+        allowed = "none, all, {last: N}, or {adapter: lora, rank: R}"
+        raise CompositionError(f"trainable is {trainable!r}", where=where, hint=f"Allowed: {allowed}.")
     blocks, wanted = list(getattr(module, "blocks", ())), trainable["last"]
     if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
         raise CompositionError(

@@ -99,7 +99,8 @@ class Contents:
     def modalities(self) -> list[str]:
         """The modalities that the model reads: those of the experiment, else those with a baseline."""
         encoders = self.experiment.get("encoders")
-        return [str(name) for name in (encoders if isinstance(encoders, dict) and encoders else self.baselines)]
+        known = encoders if isinstance(encoders, dict) and encoders else self.baselines
+        return [str(name) for name in self.metrics.get("modalities") or known]
 
     def colour(self, modality: str) -> int:
         """The number of a modality's colour, the same all over the page; 0 is the fused model's."""

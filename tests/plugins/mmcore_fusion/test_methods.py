@@ -68,7 +68,7 @@ def test_concat_is_the_vectors_side_by_side(batch):
 def test_concat_projects_where_a_width_is_asked_for():
     torch.manual_seed(0)
     widths = {"a": 3, "b": 5}
-    method = make("concat", widths, dim=4)
+    method = make("concat", widths, project=4)
     inputs = {name: torch.randn(6, own, dtype=torch.double) for name, own in widths.items()}
     returned = method(inputs, torch.tensor([[True, True]] * 5 + [[True, False]])).detach().numpy()
     for column, name in enumerate(widths):
