@@ -179,7 +179,9 @@ class Catalog:
             if isinstance(declaration, ModalityKind) and not parameters:
                 return declaration.build()  # a kind's class is its own `build`
             offered = {"resources": resources or Resources(), **further}
-            more = {name: value for name, value in offered.items() if name in parameters}
+            starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+            named = {name for name, parameter in parameters.items() if parameter.kind not in starred}
+            more = {name: value for name, value in offered.items() if name in named}
             return declaration.build(options, *arguments, **more)
         except MMCoreError:
             raise

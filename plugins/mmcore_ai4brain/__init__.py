@@ -13,7 +13,7 @@ from mmcore_ai4brain.columns import examples, looks_like_volumes
 from mmcore_ai4brain.spec import VolumeDescription, VolumeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import nn
 
@@ -116,11 +116,13 @@ def build(options: AI4BrainOptions) -> mmcore.DataSource:
     return read_cohort(options)
 
 
-def simulate(folder: Path, rows: int = 240, seed: int = 0) -> None:
+def simulate(
+    folder: Path, rows: int = 240, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
+) -> None:
     """Write a simulated cohort of `rows` subjects in the real layout; see docs/use_cases/ai4brain.md."""
     from mmcore_ai4brain.simulation import write_cohort
 
-    write_cohort(Path(folder), rows, seed)
+    write_cohort(Path(folder), rows, seed, progress)
 
 
 def example(folder: Path) -> Mapping[str, object]:
@@ -191,6 +193,7 @@ def mmcore_datasets() -> Iterator[mmcore.Dataset]:
         simulate=simulate,
         example=example,
         reference="https://bids-specification.readthedocs.io",
+        licence="simulated: CC0; a real cohort's own is read out of its dataset_description.json",
         requires=("mne", "nibabel", "edfio"),
         extra="mmcore-framework[brain]",
     )

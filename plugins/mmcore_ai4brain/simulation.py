@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,16 @@ COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def write_cohort(folder: Path, subjects: int, seed: int) -> None:
-    """Write a cohort; `oracle.json` says what the best classifiers score on it.
+def write_cohort(
+    folder: Path, subjects: int, seed: int, progress: Callable[[str, int, int], None] | None = None
+) -> None:
+    """Write a cohort; `about.json` says what the best classifiers score on it.
 
     Args:
         folder: made if it is not there; must be empty.
         subjects: how many, at least one of each class; a quarter of them come twice, so that there are more rows.
         seed: equal seeds give equal files, byte for byte.
+        progress: told (stage, done, total).
 
     Raises:
         OptionError: too few subjects, or the folder is not empty.
@@ -52,9 +56,11 @@ def write_cohort(folder: Path, subjects: int, seed: int) -> None:
         raise mmcore.OptionError(f"{folder} is not empty", hint="Name a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     cohort = model.draw_cohort(subjects, seed)
-    _write_json(folder / "oracle.json", _oracle(cohort, subjects, seed))  # before anything could be trained on it
+    _write_json(folder / "about.json", _about(cohort, subjects, seed))  # before anything could be trained on it
     _write_tables(folder, cohort, subjects, seed)
     for row in range(len(cohort)):
+        if progress is not None:
+            progress("sessions", row, len(cohort))
         generator = np.random.default_rng([seed, 5, row])
         name = f"sub-{cohort.subject[row] + 1:04d}_ses-{cohort.session[row]:02d}"
         place = folder / name.replace("_", "/")
@@ -68,9 +74,11 @@ def write_cohort(folder: Path, subjects: int, seed: int) -> None:
             values = head(measured["hippocampus"], measured["ventricles"], generator)
             (place / "anat").mkdir()
             _write_nifti(place / "anat" / f"{name}_T1w.nii.gz", values, flipped=bool(cohort.subject[row] % 3 == 2))
+    if progress is not None:
+        progress("sessions", len(cohort), len(cohort))
 
 
-def _oracle(cohort: model.Cohort, subjects: int, seed: int) -> dict[str, Any]:
+def _about(cohort: model.Cohort, subjects: int, seed: int) -> dict[str, Any]:
     return {
         "simulator": f"mmcore ai4brain, version {VERSION}",
         "seed": seed,
@@ -132,8 +140,8 @@ def _write_tables(folder: Path, cohort: model.Cohort, subjects: int, seed: int) 
             "RecordingDuration": SECONDS,
         },
     )
-    (folder / "README").write_text("Simulated: no person is behind it. See oracle.json.\n", encoding="utf-8")
-    (folder / ".bidsignore").write_text("oracle.json\n", encoding="utf-8")
+    (folder / "README").write_text("Simulated: no person is behind it. See about.json.\n", encoding="utf-8")
+    (folder / ".bidsignore").write_text("about.json\n", encoding="utf-8")
 
 
 def _write_edf(path: Path, waves: np.ndarray, subject: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import mmcore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SIMULATED = "Simulated clips: no real site, no real people."
 
@@ -90,17 +90,19 @@ def build(options: RailwayOptions) -> mmcore.DataSource:
     )
 
 
-def simulate(folder: Path, rows: int = 1632, seed: int = 0) -> None:
-    """Write simulated clips in the real layout; see `mmcore_railway.simulate`."""
-    from mmcore_railway.simulate import simulate as write
+def simulate(
+    folder: Path, rows: int = 1632, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
+) -> None:
+    """Write simulated clips in the real layout; see `mmcore_railway.simulation`."""
+    from mmcore_railway.simulation import write_clips
 
-    write(folder, rows, seed)
+    write_clips(folder, rows, seed, progress)
 
 
 def _simulated(options: RailwayOptions) -> Path:
     from filelock import FileLock
 
-    from mmcore_railway.simulate import VERSION
+    from mmcore_railway.simulation import VERSION
 
     folder = mmcore.cache_folder() / "railway" / f"version{VERSION}-rows{options.rows}-seed{options.seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)

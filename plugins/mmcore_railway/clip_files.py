@@ -15,9 +15,13 @@ _EXACT = {"fflags": "+bitexact"}
 """No time of writing and no random numbers in the file: equal clips are equal bytes."""
 
 
+_H264 = {"crf": "14", "x264-params": "bframes=0:mbtree=0:rc-lookahead=0"}
+"""Without looking ahead, whose outcome depends on where in memory a frame lies."""
+
+
 def write_rgb(path: Path, frames: np.ndarray, rate: float) -> None:
     """Write frames `(F, H, W, 3)` uint8 as MP4; its losses are below what an eye sees. Sides must be even."""
-    _write(path, frames, rate, codec="libx264", pixels="yuv420p", source="rgb24", options={"crf": "14"})
+    _write(path, frames, rate, codec="libx264", pixels="yuv420p", source="rgb24", options=_H264)
 
 
 def write_depth(path: Path, depth: np.ndarray, rate: float, metres_per_unit: float) -> None:

@@ -81,9 +81,9 @@ def _unambiguous(scene: Scene, plan: Plan) -> bool:
 
 def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> Scene:
     camera = Camera(
-        position=(generator.uniform(-0.6, 1.6), generator.uniform(-9.8, -8.8), generator.uniform(1.75, 2.35)),
+        position=(generator.uniform(-0.6, 2.4), generator.uniform(-16.5, -15.0), generator.uniform(2.2, 3.2)),
         target=(0.95 + generator.uniform(-0.15, 0.15), 0.0, generator.uniform(1.15, 1.4)),
-        view=np.deg2rad(generator.uniform(45, 47.5)),
+        view=np.deg2rad(generator.uniform(27.5, 29.5)),
         size=size,
     )
     excavator = _draw_excavator(plan, generator)
@@ -178,13 +178,14 @@ def _along_the_view(path: np.ndarray, camera: Camera, generator: np.random.Gener
     It is moved as a whole, by the ray to the middle of the path.
     """
     sight = path.mean(axis=0) - np.array(camera.position[:2])
-    metres = generator.uniform(2.3, 3.3) if generator.random() < 0.85 else -generator.uniform(2.1, 2.5)
+    metres = generator.uniform(2.3, 3.3) if generator.random() < 0.7 else -generator.uniform(2.1, 2.5)
     return path + metres * sight / np.linalg.norm(sight)
 
 
 def _upright(path: np.ndarray, worker: bool, generator: np.random.Generator) -> Upright:
     colours = worker_colours(generator) if worker else post_colours(generator)
-    return Upright(path, generator.uniform(1.55, 1.9), worker, colours, generator.uniform(0, np.pi))
+    girth = generator.uniform(0.85, 1.1)
+    return Upright(path, generator.uniform(1.55, 1.9), girth, worker, colours, generator.uniform(0, np.pi))
 
 
 def _draw_objects(generator: np.random.Generator) -> tuple[Box, ...]:

@@ -19,6 +19,7 @@ class Upright:
     Args:
         path: `(F, 2)`, metres on the ground.
         height: metres.
+        girth: its width, as a share of what is usual at 1.75 m.
         worker: whether it is a worker.
         colours: of its lower, middle and upper part.
         facing: radians.
@@ -26,6 +27,7 @@ class Upright:
 
     path: np.ndarray
     height: float
+    girth: float
     worker: bool
     colours: tuple[tuple[float, float, float], ...]
     facing: float = 0.0
@@ -38,7 +40,7 @@ class Upright:
             self.colours, ((0.42, 0.15, 0.2, 0.42), (1.14, 0.19, 0.3, 0.32), (1.6, 0.13, 0.13, 0.15)), strict=True
         ):
             centre = np.concatenate([self.path, np.full((len(self.path), 1), middle * unit)], axis=1)
-            boxes.append(Box(centre, (length, width, half * unit), colour, turn))
+            boxes.append(Box(centre, (length * self.girth, width * self.girth, half * unit), colour, turn))
         return boxes
 
 

@@ -34,9 +34,9 @@ def test_what_fits_has_no_problem(catalog, names, strategy, method):
 @pytest.mark.parametrize(
     ("names", "strategy", "method", "path", "told"),
     [
-        (["a", "b"], None, None, ("fusion",), "strategy: careless, intermediate, late, undecided"),
+        (["a", "b"], None, None, ("fusion",), "strategy: careless, early, intermediate, late, undecided"),
         (["a"], "late", None, ("fusion",), "Leave `fusion` out"),
-        (["a", "b"], "late", "concat", ("fusion", "method"), "Methods for late: soft_voting"),
+        (["a", "b"], "late", "concat", ("fusion", "method"), "Methods for late: hard_voting"),
         (["a", "b"], "undecided", None, ("fusion",), "needs a method"),
         (["a", "b", "c"], "intermediate", "pair", ("fusion", "method"), "for exactly 2 modalities; there are 3"),
         (["a", "keys"], "late", None, ("encoders", "keys"), "Call it keys_"),

@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_refused_with_the_reason(compose, encoders, told):
         ({"strategy": "intermediat"}, "Did you mean 'intermediate'"),
         ({"strategy": "intermediate", "method": "multconcta"}, "Did you mean 'multconcat'"),
         ({"strategy": {"name": "intermediate", "dropout": 2}}, "dropout"),
-        ({"strategy": "intermediate", "method": "soft_voting"}, "Methods for intermediate: concat, multconcat, pair"),
+        ({"strategy": "intermediate", "method": "soft_voting"}, "Methods for intermediate: addition, attention"),
         ({"strategy": "undecided"}, "needs a method"),
     ],
 )

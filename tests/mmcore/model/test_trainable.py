@@ -31,9 +31,9 @@ def test_exactly_the_asked_for_blocks_train(asked, blocks):
         ({"last": -1}, "Allowed: 1 or more"),
         ({"last": True}, "Allowed: 1 or more"),
         ({"last": "2"}, "Allowed: 1 or more"),
-        ({"first": 1}, "Allowed: none, all, or last: N"),
-        ("lora", "Allowed: none, all, or last: N"),
-        (None, "Allowed: none, all, or last: N"),
+        ({"first": 1}, "Allowed: none, all, {last: N}, or {adapter: lora, rank: R}"),
+        ("lora", "Allowed: none, all, {last: N}, or {adapter: lora, rank: R}"),
+        (None, "Allowed: none, all, {last: N}, or {adapter: lora, rank: R}"),
     ],
 )
 def test_anything_else_is_refused_with_what_is_allowed(asked, told):

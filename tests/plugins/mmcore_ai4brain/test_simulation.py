@@ -159,7 +159,7 @@ def test_pictures_are_real_nifti_and_some_scanners_count_from_the_right(folder):
 
 
 def test_the_best_scores_lie_beside_the_data(folder):
-    oracle = json.loads((folder / "oracle.json").read_text())
+    oracle = json.loads((folder / "about.json").read_text())
     cohort = model.draw_cohort(30, 11)
     assert oracle["without end"] == model.BEST
     assert oracle["this cohort"] == model.best_scores(cohort)
