@@ -24,6 +24,7 @@ _HOMES = {
     "mmcore.data.kind": ("Budget", "CapabilityMissing", "Kind", "Players"),
     "mmcore.data.opening": ("input_bytes", "input_file"),
     "mmcore.data.source": ("DataSource", "ModalityField"),
+    "mmcore.data.table_modality": ("TableModality",),
     "mmcore.data.batch": ("Batch",),
     "mmcore.data.tables": ("read_table", "table_columns", "table_root"),
     "mmcore.tasks.classes": ("MultiLabel", "SingleLabel"),
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from mmcore.data.opening import input_file as input_file
     from mmcore.data.source import DataSource as DataSource
     from mmcore.data.source import ModalityField as ModalityField
+    from mmcore.data.table_modality import TableModality as TableModality
     from mmcore.data.tables import read_table as read_table
     from mmcore.data.tables import table_columns as table_columns
     from mmcore.data.tables import table_root as table_root

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmcore.data.kind import Budget
+from mmcore.data.reading import RowReader
 from mmcore.data.source import DataSource
 from mmcore.declarations import Dataset
 from mmcore.options import Options
@@ -97,15 +97,14 @@ def gives_samples_that_their_kinds_read(bench: DatasetBench) -> None:
     """The first rows are decoded by the kinds that the modalities name, and none of them is empty."""
     source = bench.subject()
     kinds = {field.kind: build_tiny(bench.surroundings.kind(field.kind)) for field in source.modalities.values()}
+    reader = RowReader(
+        source.modalities, {name: kinds[field.kind] for name, field in source.modalities.items()}, source.root
+    )
     for number in range(min(len(source.rows), LOOKED_AT)):
-        row, read = source.rows[number], 0
-        for name, field in source.modalities.items():
-            value = field.value(name, row)
-            if value is None or kinds[field.kind].is_missing(value):
-                continue
-            kinds[field.kind].decode(value, root=source.root, budget=Budget())
-            read += 1
-        claim(read > 0, f"row {number} has none of its modalities")
+        read = reader.read(source.rows[number])
+        for problem in read.problems.values():
+            raise problem
+        claim(bool(read.samples), f"row {number} has none of its modalities")
 
 
 @check(Dataset)

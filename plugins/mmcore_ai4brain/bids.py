@@ -199,4 +199,8 @@ def _said_of_itself(root: Path) -> list[str]:
     if not isinstance(told, dict):
         return []
     words = {"Name": "{}.", "License": "Licence: {}.", "HowToAcknowledge": "{}"}
-    return [form.format(str(told[key]).rstrip(".")) for key, form in words.items() if told.get(key)]
+    return [form.format(str(told[key]).rstrip(".")) for key, form in words.items() if _is_said(told.get(key))]
+
+
+def _is_said(value: object) -> bool:
+    return bool(value) and not str(value).startswith("[")  # "[Unspecified]", as mne-bids writes

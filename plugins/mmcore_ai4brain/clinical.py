@@ -43,11 +43,17 @@ def says_the_target(rows: Sequence[Mapping[str, object]], column: str, target: s
 def split_columns(
     rows: Sequence[Mapping[str, object]], target: str, ours: frozenset[str]
 ) -> tuple[list[str], list[str]]:
-    """The columns that may be clinical inputs, and those that all but say the target; in the table's order."""
+    """The columns that may be clinical inputs, and those that all but say the target; in the table's order.
+
+    A column in which nothing is known is neither.
+    """
     columns = [
         name
         for name in dict.fromkeys(name for row in rows for name in row)
-        if name != target and name not in ours and name not in BOOKKEEPING
+        if any(row.get(name) is not None for row in rows)
+        and name != target
+        and name not in ours
+        and name not in BOOKKEEPING
     ]
     near = [name for name in columns if is_near_label(name) or says_the_target(rows, name, target)]
     return [name for name in columns if name not in near], near

@@ -64,7 +64,7 @@ class MFB(Fusion):
     def combine(self, inputs: Mapping[str, Tensor], present: Tensor) -> Tensor:
         """`(B, width)` per modality and `present (B, M)` → `(B, dim)`."""
         products = self.dropout(product([self.projections[name](vector) for name, vector in inputs.items()], present))
-        return to_length_one(signed_root(products.unflatten(1, (self.dim, self.factor)).sum(2)))
+        return to_length_one(signed_root(products.unflatten(1, (-1, self.factor)).sum(2)))
 
 
 class Mutan(Fusion):

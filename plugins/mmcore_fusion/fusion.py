@@ -122,8 +122,8 @@ def linears(widths: Mapping[str, int], dim: int, *, bias: bool = True) -> nn.Mod
 def factors(widths: Mapping[str, int], dim: int) -> nn.ModuleDict:
     """Linear maps to one width whose results are multiplied: their constants begin at 1.
 
-    A product of maps that begin around 0 is nearly its highest-order term alone, and that is learned slowly: of more than
-    two modalities hardly at all. With `(1 + u) (1 + v) = 1 + u + v + u v` every order passes from the start.
+    A product of maps that begin around 0 is nearly its highest-order term alone, and that is learned slowly, of four
+    modalities hardly at all. With `(1 + u) (1 + v) = 1 + u + v + u v` every order passes from the start.
     """
     maps = linears(widths, dim)
     for each in maps.values():

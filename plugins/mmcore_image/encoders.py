@@ -21,12 +21,15 @@ class TimmEncoder(nn.Module):
     transformer's tokens, where they have the same width.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Any, *, size: int | None = None, channels: int = 3):
         super().__init__()
         self.model = model
         self._layout = torch.contiguous_format
-        self.input_spec = _spec(timm.data.resolve_data_config({}, model=model))
-        self.dim = self._width()
+        config = timm.data.resolve_data_config({}, model=model)
+        if size is not None:
+            config["input_size"] = (3, size, size)
+        self.input_spec = _spec(config)
+        self.dim = self._width(channels)
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -54,19 +57,26 @@ class TimmEncoder(nn.Module):
             self.model.to(memory_format=layout)
             self._layout = layout
 
-    def _width(self) -> int:
+    def _width(self, channels: int) -> int:
         training = self.model.training
         with torch.no_grad():
             size = self.input_spec.size
             vector = self.model.eval().forward_head(
-                self.model.forward_features(torch.zeros(1, 3, size, size)), pre_logits=True
+                self.model.forward_features(torch.zeros(1, channels, size, size)), pre_logits=True
             )
         self.model.train(training)
         return int(vector.shape[1])
 
 
-def timm_encoder(name: str, weights: str | Path) -> TimmEncoder:
+def timm_encoder(
+    name: str, weights: str | Path, *, channels: int = 3, size: int | None = None, **more: Any
+) -> TimmEncoder:
     """A model of timm: with its pretrained weights, with none, or with those of a file.
+
+    Args:
+        channels: of several pictures stacked, 3 for each; pretrained weights of the first layer are repeated for them.
+        size: of the square that it sees, in pixels; None for that which the model was made for.
+        more: what else timm's function of this name takes.
 
     Raises:
         OptionError: timm has no such model, or none with published weights.
@@ -80,7 +90,7 @@ def timm_encoder(name: str, weights: str | Path) -> TimmEncoder:
     if weights == "pretrained":
         _require_published(name)
     try:
-        model = timm.create_model(name, pretrained=weights == "pretrained", num_classes=0)
+        model = timm.create_model(name, pretrained=weights == "pretrained", num_classes=0, in_chans=channels, **more)
     except Exception as error:
         if weights != "pretrained":
             raise
@@ -92,7 +102,7 @@ def timm_encoder(name: str, weights: str | Path) -> TimmEncoder:
         ) from error
     if weights not in ("pretrained", "none"):
         load_weights(model, Path(weights))
-    return TimmEncoder(model)
+    return TimmEncoder(model, size=size, channels=channels)
 
 
 def _require_published(name: str) -> None:
@@ -154,11 +164,9 @@ def _spec(config: Mapping[str, Any]) -> ImageSpec:
     """How timm prepares pictures for a model, as far as this kind can.
 
     Raises:
-        OptionError: the model wants other channels than red, green, blue, no square, or a border.
+        OptionError: the model wants no square, or a border.
     """
-    channels, high, wide = config["input_size"]
-    if channels != 3:
-        raise mmcore.OptionError(f"this model reads {channels} channels, not 3", path=("model",))
+    _, high, wide = config["input_size"]
     if high != wide:
         raise mmcore.OptionError(f"this model reads pictures of {high} x {wide} pixels, no square", path=("model",))
     if config.get("crop_mode", "center") not in ("center", "squash"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from mmcore_image.spec import ImageDescription, ImageSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
+    from torch import Tensor, nn
 
     Inputs = dict[str, Tensor]
 
@@ -65,7 +65,27 @@ class ImageKind(mmcore.Kind):
     def blank(self, spec: mmcore.InputSpec, description: mmcore.Description) -> Inputs:
         """The mean colour."""
         assert isinstance(spec, ImageSpec)
-        return {"pixels": torch.zeros(3, spec.size, spec.size)}
+        assert isinstance(description, ImageDescription)
+        return {"pixels": torch.zeros(description.channels, spec.size, spec.size)}
+
+    def join(self, descriptions: Sequence[mmcore.Description]) -> ImageDescription:
+        """Channels add up."""
+        return ImageDescription(channels=sum(each.channels for each in descriptions))  # type: ignore[attr-defined]
+
+    def split(self, spec: mmcore.InputSpec, descriptions: Sequence[mmcore.Description]) -> list[mmcore.InputSpec]:
+        """Every picture is prepared as the one that the encoder was made for."""
+        return [spec] * len(descriptions)
+
+    def stack(self, inputs: Sequence[Inputs]) -> Inputs:
+        """Side by side in the channels."""
+        return {"pixels": torch.cat([each["pixels"] for each in inputs], dim=1)}
+
+    def stem(self, description: mmcore.Description, dim: int) -> nn.Module:
+        """Patches of 16 pixels, embedded linearly, with learned places."""
+        from mmcore_image.stem import PatchStem
+
+        assert isinstance(description, ImageDescription)
+        return PatchStem(description.channels, dim)
 
     def players(
         self, sample: Image.Image, inputs: Inputs, spec: mmcore.InputSpec, *, granularity: str | int = "auto"

@@ -16,7 +16,7 @@ MODEL = "tf_efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-def lite0_encoder(weights: str | Path = "pretrained") -> TimmEncoder:
+def lite0_encoder(weights: str | Path = "pretrained", channels: int = 3) -> TimmEncoder:
     """timm's `tf_efficientnet_lite0` with the packaged weights, with none, or with those of a file.
 
     The published file, wherever it lies, names its tensors otherwise than timm, in the same order: without the
@@ -30,7 +30,11 @@ def lite0_encoder(weights: str | Path = "pretrained") -> TimmEncoder:
     """
     path = weights_file() if weights == "pretrained" else Path(weights)
     if weights == "none" or not is_published(path):
-        return timm_encoder(MODEL, weights)
+        return timm_encoder(MODEL, weights, channels=channels)
+    if channels != 3:
+        raise mmcore.OptionError(
+            "the packaged weights read one picture of 3 channels; pictures stacked by channel need weights: none"
+        )
     encoder = timm_encoder(MODEL, "none")
     saved = {
         name: value

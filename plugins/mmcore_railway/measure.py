@@ -22,7 +22,7 @@ MOMENTS = (0, 8, 16, 24, 31)
 GRID = 14
 """Cells along each side of a frame."""
 
-FEWEST = 100
+FEWEST = 60
 """Clips, below which a score would say nothing."""
 
 
@@ -90,7 +90,7 @@ def _scores(features: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> dict
     linear = make_pipeline(
         StandardScaler(), PCA(min(60, int(train.sum()) - 1), random_state=0), LogisticRegression(C=0.05, max_iter=2000)
     )
-    candidates = {"logistic regression": linear, "extra trees": ExtraTreesClassifier(300, random_state=0)}
+    candidates = {"logistic regression": linear, "extra trees": ExtraTreesClassifier(200, random_state=0)}
     return {
         name: round(float(model.fit(features[train], labels[train]).score(features[test], labels[test])), 4)
         for name, model in candidates.items()

@@ -81,15 +81,15 @@ def _unambiguous(scene: Scene, plan: Plan) -> bool:
 
 def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> Scene:
     camera = Camera(
-        position=(generator.uniform(-0.6, 2.4), generator.uniform(-16.5, -15.0), generator.uniform(2.2, 3.2)),
-        target=(0.95 + generator.uniform(-0.15, 0.15), 0.0, generator.uniform(1.15, 1.4)),
-        view=np.deg2rad(generator.uniform(27.5, 29.5)),
+        position=(generator.uniform(-0.6, 2.4), generator.uniform(-16.5, -15.0), generator.uniform(2.5, 3.1)),
+        target=(0.8 + generator.uniform(-0.15, 0.15), 0.0, generator.uniform(1.15, 1.4)),
+        view=np.deg2rad(generator.uniform(29, 31)),
         size=size,
     )
     excavator = _draw_excavator(plan, generator)
     strip = Strip(
         left=generator.uniform(-7.4, -6.8),
-        right=generator.uniform(-2.3, -2.1),
+        right=generator.uniform(-1.9, -1.75),
         tracks=plan.tracks,
         colour=_shaded((0.36, 0.29, 0.24) if plan.tracks else (0.36, 0.37, 0.4), generator, 0.05),
     )
@@ -113,7 +113,7 @@ def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> 
 def _draw_excavator(plan: Plan, generator: np.random.Generator) -> Excavator:
     time = np.linspace(0, 1, FRAMES)
     driven = generator.uniform(1.5, 2.0) if plan.drives else 0.0
-    start = generator.uniform(0.35, 0.7) if plan.drives else generator.uniform(0.0, 0.4)
+    start = generator.uniform(0.35, 0.7) if plan.drives else generator.uniform(0.3, 0.6)
     x = start - driven * _eased(time, generator.uniform(0.0, 0.15), generator.uniform(0.85, 1.0))
     position = np.stack([x, np.full(FRAMES, generator.uniform(-0.25, 0.25))], axis=1)
     swing = np.full(FRAMES, np.deg2rad(generator.uniform(-14, 10)))
@@ -145,7 +145,7 @@ def _draw_uprights(
             continue
         path = _path_to(place, machine, generator)
         if state == "worker elsewhere":
-            path = _along_the_view(path, camera, generator)
+            path = _along_the_view(path, camera, generator, before=place == "bucket")
         found.append(_upright(path, state != "post", generator))
     for worker in (True, False):
         if generator.random() < 0.4:
@@ -163,8 +163,8 @@ def _path_to(place: str, machine: Excavator, generator: np.random.Generator) -> 
         target = target + generator.uniform(-0.3, 0.3, size=2)
         direction, far = generator.uniform(-0.45 * np.pi, 0.3 * np.pi), generator.uniform(1.0, 2.0)
     else:
-        angle = machine.swing.mean() + np.deg2rad(generator.uniform(205, 240))
-        target = generator.uniform(1.65, 1.8) * np.array([np.cos(angle), np.sin(angle)])
+        angle = machine.swing.mean() + np.deg2rad(generator.uniform(178, 205))
+        target = generator.uniform(1.7, 1.85) * np.array([np.cos(angle), np.sin(angle)])
         direction, far = generator.uniform(0.9 * np.pi, 1.35 * np.pi), generator.uniform(0.8, 1.6)
     arrives = generator.uniform(0.25, 0.55)
     left = 1 - np.clip(time / arrives, 0, 1)
@@ -172,13 +172,13 @@ def _path_to(place: str, machine: Excavator, generator: np.random.Generator) -> 
     return machine.position + target + left[:, None] * away
 
 
-def _along_the_view(path: np.ndarray, camera: Camera, generator: np.random.Generator) -> np.ndarray:
+def _along_the_view(path: np.ndarray, camera: Camera, generator: np.random.Generator, *, before: bool) -> np.ndarray:
     """The path moved along the line of sight on the ground: in the same column of the picture, metres behind or before.
 
-    It is moved as a whole, by the ray to the middle of the path.
+    It is moved as a whole, by the ray to the middle of the path; before the excavator only where `before` allows it.
     """
     sight = path.mean(axis=0) - np.array(camera.position[:2])
-    metres = generator.uniform(2.3, 3.3) if generator.random() < 0.7 else -generator.uniform(2.1, 2.5)
+    metres = generator.uniform(2.3, 3.3) if not before or generator.random() < 0.65 else -generator.uniform(2.1, 2.5)
     return path + metres * sight / np.linalg.norm(sight)
 
 
@@ -189,7 +189,7 @@ def _upright(path: np.ndarray, worker: bool, generator: np.random.Generator) -> 
 
 
 def _draw_objects(generator: np.random.Generator) -> tuple[Box, ...]:
-    """A hoarding behind everything, and by chance a mast, cones, a pile of material and a barrier in front."""
+    """A hoarding behind, a barrier in front that hides feet, and by chance a mast, cones and a pile of material."""
     back = generator.uniform(7.0, 9.0)
     height = generator.uniform(1.0, 1.6)
     hoarding = _shaded(((0.5, 0.45, 0.4), (0.4, 0.45, 0.5), (0.35, 0.42, 0.33))[generator.integers(3)], generator, 0.06)
@@ -204,10 +204,10 @@ def _draw_objects(generator: np.random.Generator) -> tuple[Box, ...]:
         place = np.array([generator.uniform(1.5, 5.5), generator.uniform(3.5, 6.0), 0.5])
         half = (generator.uniform(0.5, 1.2), generator.uniform(0.4, 0.8), 0.5)
         found.append(Box(place, half, _shaded((0.45, 0.38, 0.3), generator, 0.08), turned(generator.uniform(0, np.pi))))
-    if generator.random() < 0.6:
-        place = np.array([generator.uniform(-2.5, 4.0), generator.uniform(-4.3, -3.6), 0.28])
-        colour = ((0.75, 0.75, 0.72), (0.75, 0.2, 0.15))[generator.integers(2)]
-        found.append(Box(place, (generator.uniform(0.6, 1.2), 0.12, 0.28), colour))
+    left, high = generator.uniform(-1.5, -1.2), generator.uniform(0.46, 0.54)
+    place = np.array([left + 4.0, generator.uniform(-3.6, -3.4), high])
+    barrier = ((0.7, 0.7, 0.67), (0.6, 0.3, 0.22), (0.45, 0.5, 0.55))[generator.integers(3)]
+    found.append(Box(place, (4.0, 0.12, high), _shaded(barrier, generator, 0.06)))
     return tuple(found)
 
 

@@ -32,14 +32,12 @@ def stratified(
     order = np.random.default_rng(seed).permutation(len(names))
     dealt = sorted((names[position] for position in order), key=lambda name: -len(members[name]))
     total = Counter(labels)
-    wanted = {part: share for part, share in {**shares, "train": 1 - sum(shares.values())}.items() if share > 0}
+    wanted = {part: share for part, share in {"train": 1 - sum(shares.values()), **shares}.items() if share > 0}
     lacking = {part: {label: share * count for label, count in total.items()} for part, share in wanted.items()}
     part_of = [""] * len(labels)
     for name in dealt:
         counts = Counter(labels[row] for row in members[name])
-        size = {part: share * len(labels) for part, share in wanted.items()}
-        # by how much of the part's own size is lacking, so that small parts are not filled last
-        best = max(wanted, key=lambda part: sum(lacking[part][label] * n for label, n in counts.items()) / size[part])
+        best = max(wanted, key=lambda part: sum(lacking[part][label] * n for label, n in counts.items()))
         for row in members[name]:
             part_of[row] = best
         for label, n in counts.items():

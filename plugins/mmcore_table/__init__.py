@@ -5,35 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 import mmcore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-
-class TableModality(BaseModel):
-    """One modality of a table: `{kind: image, column: photo}` or `{kind: tabular, columns: [weight, price]}`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: str = mmcore.Field(min_length=1, description="the kind of modality: image, text, tabular …")
-    column: str | None = mmcore.Field(None, description="the column that holds it")
-    columns: tuple[str, ...] | None = mmcore.Field(None, min_length=1, description="the columns that make it up")
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.column is None) == (self.columns is None):
-            raise ValueError("name either `column` (one cell) or `columns` (several cells)")
-        if self.columns is not None and len(set(self.columns)) < len(self.columns):
-            raise ValueError("`columns` names a column twice")
-        return self
-
-    @property
-    def all_columns(self) -> tuple[str, ...]:
-        """The column or columns that hold it."""
-        return self.columns or (self.column or "",)
 
 
 class TableOptions(mmcore.Options):
@@ -42,7 +19,7 @@ class TableOptions(mmcore.Options):
     path: str = mmcore.Field(
         min_length=1, description="CSV, TSV, JSON lines or Parquet file, or a Hugging Face dataset folder"
     )
-    modalities: dict[str, TableModality] = mmcore.Field(
+    modalities: dict[str, mmcore.TableModality] = mmcore.Field(
         min_length=1, description="name → {kind, column} or {kind, columns}"
     )
     target: str = mmcore.Field(min_length=1, description="the column to predict")
@@ -109,10 +86,7 @@ def build(options: TableOptions) -> mmcore.DataSource:
     )
     return mmcore.DataSource(
         rows=rows,
-        modalities={
-            name: mmcore.ModalityField(modality.kind, modality.all_columns, single=modality.column is not None)
-            for name, modality in options.modalities.items()
-        },
+        modalities={name: modality.field for name, modality in options.modalities.items()},
         target=options.target,
         root=Path(options.root) if options.root else mmcore.table_root(options.path),
         id=options.id,

@@ -21,7 +21,7 @@ from mmcore_tabular.spec import Column, TabularDescription, TabularSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
+    from torch import Tensor, nn
 
     Inputs = dict[str, Tensor]
 
@@ -97,6 +97,13 @@ class TabularKind(mmcore.Kind):
         """A row with no cell filled."""
         assert isinstance(spec, TabularSpec)
         return {"values": torch.zeros(len(spec.columns)), "missing": torch.ones(len(spec.columns))}
+
+    def stem(self, description: mmcore.Description, dim: int) -> nn.Module:
+        """A token for each column."""
+        from mmcore_tabular.tokens import ColumnTokens
+
+        assert isinstance(description, TabularDescription)
+        return ColumnTokens(description, dim)
 
     def players(
         self, sample: Sample, inputs: Inputs, spec: mmcore.InputSpec, *, granularity: str | int = "auto"

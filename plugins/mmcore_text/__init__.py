@@ -1,4 +1,4 @@
-"""Texts: the kind `text`, and the encoders `hf_text` and `minilm`."""
+"""Texts: the kind `text`, and the encoders `hf_text`, `minilm`, `simcse`, `clip_text` and `lstm`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,48 @@ class MiniLMOptions(mmcore.Options):
     max_length: int = mmcore.Field(128, ge=4, le=512, description="tokens after which a text is cut")
 
 
+class SimCSEOptions(mmcore.Options):
+    """Which SimCSE of the hub, or one from scratch."""
+
+    model: str = mmcore.Field(
+        "princeton-nlp/sup-simcse-bert-base-uncased", min_length=1, description="a model of the hub, or a folder"
+    )
+    supervised: bool = mmcore.Field(
+        True, description="true: the pooler's output, as of the supervised models; false: the first token before it"
+    )
+    max_length: int = mmcore.Field(128, ge=4, le=8192, description="tokens after which a text is cut")
+    scratch: ScratchOptions | None = mmcore.Field(
+        None, description="instead of `model`: a small BERT with a vocabulary of its own; needs no download"
+    )
+
+
+class CLIPTextOptions(mmcore.Options):
+    """Which CLIP of the hub, or one from scratch."""
+
+    model: str = mmcore.Field(
+        "openai/clip-vit-base-patch32", min_length=1, description="a CLIP of the Hugging Face hub, or a folder"
+    )
+    max_length: int = mmcore.Field(77, ge=4, le=8192, description="tokens after which a text is cut")
+    scratch: ScratchOptions | None = mmcore.Field(
+        None, description="instead of `model`: a small one with a vocabulary of its own; needs no download"
+    )
+
+
+class TextLSTMOptions(mmcore.Options):
+    """How wide and deep, and how its states become one vector."""
+
+    embedding: int = mmcore.Field(128, ge=1, le=4096, description="numbers that a token becomes")
+    width: int = mmcore.Field(256, ge=1, le=8192, description="hidden units per direction")
+    layers: int = mmcore.Field(1, ge=1, le=16, description="recurrent layers")
+    bidirectional: bool = mmcore.Field(True, description="read in both directions")
+    pooling: Literal["last", "mean", "max"] = mmcore.Field(
+        "mean", description="the state after the last token, or mean or maximum over the text"
+    )
+    dropout: float = mmcore.Field(0.2, ge=0, lt=1, description="of embeddings and between layers, in training")
+    vocabulary: int = mmcore.Field(8000, ge=300, le=200_000, description="byte pairs, at most")
+    max_length: int = mmcore.Field(128, ge=4, le=8192, description="tokens after which a text is cut")
+
+
 def build_kind(options: mmcore.NoOptions) -> TextKind:
     """The kind `text`."""
     from mmcore_text.kind import TextKind
@@ -81,6 +123,29 @@ def build_minilm(options: MiniLMOptions, description: TextDescription, resources
     if resources.assets is not None:
         return from_assets(resources.assets, "mean", options.max_length)
     return from_folder(package_folder(), "mean", options.max_length, resources.weights)
+
+
+def build_simcse(options: SimCSEOptions, description: TextDescription, resources: mmcore.Resources) -> nn.Module:
+    """SimCSE's sentence vector."""
+    from mmcore_text.sentences import simcse_encoder
+
+    return simcse_encoder(options.model, options.scratch, options.max_length, options.supervised, resources)
+
+
+def build_clip_text(options: CLIPTextOptions, description: TextDescription, resources: mmcore.Resources) -> nn.Module:
+    """CLIP's text side."""
+    from mmcore_text.sentences import clip_text_encoder
+
+    return clip_text_encoder(options.model, options.scratch, options.max_length, resources)
+
+
+def build_lstm(options: TextLSTMOptions, description: TextDescription, resources: mmcore.Resources) -> nn.Module:
+    """An LSTM with a vocabulary of its own."""
+    from mmcore_text.encoders import fast_tokenizer
+    from mmcore_text.recurrent import TextLSTM
+
+    saved = resources.assets
+    return TextLSTM(options, learn_tokenizer((), 0) if saved is None else fast_tokenizer(saved))
 
 
 @mmcore.hookimpl
@@ -133,4 +198,48 @@ def mmcore_encoders() -> Iterator[mmcore.Encoder]:
         extra="mmcore-framework[demo]",
         half_precision=True,
         tiny={"max_length": 16},
+    )
+    yield mmcore.Encoder(
+        name="simcse",
+        kind="text",
+        summary="SimCSE: sentences as 768 numbers; supervised by the pooler, unsupervised by the first token",
+        options=SimCSEOptions,
+        build=build_simcse,
+        weights=mmcore.Weights(
+            source="the Hugging Face hub, by the option `model` (princeton-nlp/sup-simcse-bert-base-uncased)",
+            licence="MIT",
+        ),
+        reference="arXiv:2104.08821",
+        licence="MIT",
+        requires=("transformers",),
+        extra="mmcore-framework[text]",
+        half_precision=True,
+        tiny={"scratch": {"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}, "max_length": 16},
+    )
+    yield mmcore.Encoder(
+        name="clip_text",
+        kind="text",
+        summary="CLIP's text side: the projected end of the text, 512 numbers at its usual size",
+        options=CLIPTextOptions,
+        build=build_clip_text,
+        weights=mmcore.Weights(
+            source="the Hugging Face hub, by the option `model` (openai/clip-vit-base-patch32)", licence="MIT"
+        ),
+        reference="arXiv:2103.00020",
+        licence="MIT",
+        requires=("transformers",),
+        extra="mmcore-framework[text]",
+        half_precision=True,
+        tiny={"scratch": {"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}, "max_length": 16},
+    )
+    yield mmcore.Encoder(
+        name="lstm",
+        kind="text",
+        summary="LSTM over a vocabulary of byte pairs learned from the training texts; no pretrained weights",
+        options=TextLSTMOptions,
+        build=build_lstm,
+        reference="doi:10.1162/neco.1997.9.8.1735",
+        requires=("transformers",),
+        extra="mmcore-framework[text]",
+        tiny={"embedding": 8, "width": 8, "vocabulary": 300, "max_length": 16},
     )

@@ -37,7 +37,7 @@ class TextEncoder(nn.Module):
             model.pooler = None  # type: ignore[assignment]  # not read here, so it would never be trained
         self.model, self.pooling, self.max_length = model, pooling, max_length
         self.dim = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
-        self.input_spec = TextSpec(tokenizer, _fitting(max_length, model, tokenizer))
+        self.input_spec = TextSpec(tokenizer, fitting_length(max_length, model, tokenizer))
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -98,12 +98,12 @@ def from_hub(model: str, pooling: Pooling, max_length: int, weights: str | Path)
     except (OSError, ValueError) as error:
         if Path(model).is_dir():
             raise mmcore.DataError(
-                f"can't be read as a text model ({_first_line(error)})",
+                f"can't be read as a text model ({first_line(error)})",
                 where=model,
                 hint="It needs config.json, tokenizer.json and, unless weights: none is given, model.safetensors.",
             ) from error
         raise mmcore.MissingDependency(
-            f"the model {model!r} is not on this machine, and could not be downloaded ({_first_line(error)})",
+            f"the model {model!r} is not on this machine, and could not be downloaded ({first_line(error)})",
             where="encoder 'hf_text'",
             hint="Give the path of a folder with config.json, tokenizer.json and model.safetensors, or go online once.",
         ) from error
@@ -112,13 +112,13 @@ def from_hub(model: str, pooling: Pooling, max_length: int, weights: str | Path)
 def from_folder(folder: str | Path, pooling: Pooling, max_length: int, weights: str | Path) -> TextEncoder:
     """The tokenizer and architecture of `folder`; with its weights, without any, or with those of a file."""
     config = AutoConfig.from_pretrained(folder)
-    tokenizer = _tokenizer(folder)
+    tokenizer = fast_tokenizer(folder)
     if weights == "pretrained":
         model = _encoder_of(AutoModel.from_pretrained(folder, use_safetensors=True))
     else:
         model = _encoder_of(AutoModel.from_config(config))
         if weights != "none":
-            _load_weights(model, Path(weights))
+            load_weights(model, Path(weights))
     return TextEncoder(model.float(), tokenizer, pooling, max_length)
 
 
@@ -137,14 +137,19 @@ def from_assets(
     folder: Path, pooling: Pooling, max_length: int, *, scratch: ScratchOptions | None = None
 ) -> TextEncoder:
     """The architecture and tokenizer that `save_assets` wrote; the weights come with the model's state."""
-    tokenizer = _tokenizer(folder)
+    tokenizer = fast_tokenizer(folder)
     if scratch is not None:
         return ScratchTextEncoder(scratch, tokenizer, pooling, max_length)
     model = _encoder_of(AutoModel.from_config(AutoConfig.from_pretrained(folder)))
     return TextEncoder(model, tokenizer, pooling, max_length)
 
 
-def _tokenizer(folder: str | Path) -> Any:
+def fast_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer of a folder or of a model of the hub.
+
+    Raises:
+        OptionError: it does not know where in the text its tokens stand.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.is_fast:
         raise mmcore.OptionError(
@@ -164,7 +169,12 @@ def _encoder_of(model: Any) -> Any:
     return model
 
 
-def _load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load a file of weights (safetensors, or a torch file without code).
+
+    Raises:
+        DataError: it can't be read, or is of another model.
+    """
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -174,7 +184,7 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         outcome = model.load_state_dict(state, strict=False)
     except Exception as error:
         raise mmcore.DataError(
-            f"can't be read as this model's weights ({_first_line(error)})", where=str(path)
+            f"can't be read as this model's weights ({first_line(error)})", where=str(path)
         ) from error
     missing = [name for name in outcome.missing_keys if "pooler" not in name]
     if missing:
@@ -185,7 +195,7 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         )
 
 
-def _fitting(max_length: int, model: Any, tokenizer: Any) -> int:
+def fitting_length(max_length: int, model: Any, tokenizer: Any) -> int:
     """Not more tokens than the model has positions for, nor than its tokenizer allows."""
     positions = int(getattr(model.config, "max_position_embeddings", None) or max_length)
     for name, module in model.named_modules():
@@ -194,5 +204,6 @@ def _fitting(max_length: int, model: Any, tokenizer: Any) -> int:
     return max(1, min(max_length, positions, int(tokenizer.model_max_length)))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -16,7 +16,7 @@ from mmcore_text.spec import TextDescription, TextSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
+    from torch import Tensor, nn
 
     Inputs = dict[str, Tensor]
 
@@ -76,6 +76,12 @@ class TextKind(mmcore.Kind):
             "attention_mask": pad_sequence([row["attention_mask"] for row in prepared], batch_first=True),
             "pad_id": torch.stack([row["pad_id"] for row in prepared]),
         }
+
+    def stem(self, description: mmcore.Description, dim: int) -> nn.Module:
+        """Embedded byte pairs, with learned places."""
+        from mmcore_text.stem import TokenStem
+
+        return TokenStem(dim)
 
     def players(
         self, sample: str, inputs: Inputs, spec: mmcore.InputSpec, *, granularity: str | int = "auto"

@@ -1,8 +1,8 @@
-"""Clips: the kind `video`, and the encoders `c3d`, `slowfast`, `x3d`, `timesformer` and `frame_pool`."""
+"""Clips: the kind `video`, the encoders `c3d`, `slowfast`, `x3d`, `timesformer` and `frame_pool`, `mmcore depth`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import mmcore
@@ -43,3 +43,20 @@ def mmcore_modality_kinds() -> Iterator[mmcore.ModalityKind]:
 def mmcore_encoders() -> Iterator[mmcore.Encoder]:
     """`c3d`, `slowfast`, `x3d`, `timesformer` and `frame_pool`."""
     yield from encoders()
+
+
+def build_depth() -> Callable[..., None]:
+    """The function of `mmcore depth`."""
+    from mmcore_video.depth.command import depth
+
+    return depth
+
+
+@mmcore.hookimpl
+def mmcore_commands() -> Iterator[mmcore.Command]:
+    """`mmcore depth`."""
+    yield mmcore.Command(
+        name="depth",
+        summary="Estimate depth from RGB pictures and clips: 16-bit PNG with their scale, and previews",
+        build=build_depth,
+    )

@@ -47,8 +47,7 @@ def read_npz(content: bytes, budget: mmcore.Budget) -> Clip:
     except Exception as error:  # a broken archive raises many things
         raise mmcore.InputError("damaged", f"can't be read as .npz ({error})") from error
     grids = [name for name, array in arrays.items() if array.ndim > 2]
-    name = "frames" if "frames" in arrays else grids[0] if len(grids) == 1 else None
-    if name is None:
+    if "frames" not in arrays and len(grids) != 1:
         raise mmcore.InputError("no frames", f"it holds no array 'frames', but {sorted(arrays)}")
     more: dict[str, Any] = {}
     if "scale" in arrays:
@@ -56,7 +55,7 @@ def read_npz(content: bytes, budget: mmcore.Budget) -> Clip:
     if "unit" in arrays:
         more["unit"] = str(arrays["unit"].reshape(-1)[0]) if arrays["unit"].size else ""
     rate = arrays["rate"].reshape(-1)[0] if "rate" in arrays and arrays["rate"].size else RATE
-    return checked(arrays[name], rate, budget, **more)
+    return checked(arrays["frames" if "frames" in arrays else grids[0]], rate, budget, **more)
 
 
 def _pair(array: np.ndarray) -> tuple[float, float]:

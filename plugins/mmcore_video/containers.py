@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 
 import mmcore
 from mmcore_video.clip import RATE, Clip, checked_rate, lasts_within, within
@@ -29,11 +29,12 @@ FORMATS = (
 
 @dataclass
 class Count:
-    """What a reading came to: how many frames, and where in time the last one ends."""
+    """What a reading came to: how many frames, where in time the last one ends, and whether a part was no frame."""
 
     frames: int = 0
     end: float | None = None
     damaged: bool = False
+    broken: str = ""
 
 
 def read_container(source: Path | bytes, budget: mmcore.Budget) -> Clip:
@@ -75,7 +76,7 @@ def frames_of(
             within(1, (track.codec_context.height, track.codec_context.width), budget)
             rate = checked_rate(track.average_rate or track.guessed_rate or track.base_rate or 0)
             count = Count()
-            for frame in container.decode(track):
+            for frame in _decoded(container, track, count):
                 _note(count, frame, rate)
                 within(1, (frame.height, frame.width), budget)
                 yield _array(frame, short_side), rate
@@ -95,6 +96,19 @@ def _refusal(error: BaseException) -> mmcore.InputError:
     if isinstance(error, EOFError):
         return mmcore.InputError("truncated", f"it ends before its frames do ({text})")
     return mmcore.InputError("damaged", f"can't be read as a video ({text})")
+
+
+def _decoded(container: Any, track: Any, count: Count) -> Iterator[Any]:
+    """The frames that a decoder gives; a part that it can't read is noted, and is the end if nothing follows it."""
+    for packet in container.demux(track):
+        try:
+            frames = packet.decode()
+        except InvalidDataError as error:
+            count.broken = str(error.strerror or error)
+            continue
+        if frames and count.broken:
+            raise mmcore.InputError("damaged", f"frame {count.frames + 1} can't be read ({count.broken})")
+        yield from frames
 
 
 def _note(count: Count, frame: Any, rate: float) -> None:
@@ -127,6 +141,8 @@ def _require_all(count: Count, container: Any, track: Any, rate: float) -> None:
     Both the count and the time have to fall short: a count alone does so in files that were cut by an edit list.
     """
     said = int(track.frames or 0)
+    if count.broken and count.frames:
+        raise mmcore.InputError("truncated", f"nothing can be read after frame {count.frames} ({count.broken})")
     if not count.frames:
         what = f"it says that it holds {said} frames, and none can be read" if said else "it holds no frames"
         raise mmcore.InputError("truncated" if said else "no frames", what)

@@ -60,7 +60,7 @@ def read_folder(folder: Path, budget: mmcore.Budget) -> Clip:
         raise mmcore.InputError("unreadable", f"{folder.name!r} can't be read ({error.strerror})") from error
     if not paths:
         raise mmcore.InputError("no frames", f"the folder {folder.name!r} holds no pictures")
-    about = _sidecar(folder)
+    about = sidecar(folder)
     rate = checked_rate(about.get("rate", RATE))
     lasts_within(len(paths) / rate, budget)
     frames: list[np.ndarray] = []
@@ -159,7 +159,7 @@ def _smaller(frame: np.ndarray) -> np.ndarray:
     return small[..., None] if small.ndim == 2 else small
 
 
-def _sidecar(folder: Path) -> dict[str, Any]:
+def sidecar(folder: Path) -> dict[str, Any]:
     """What the file beside the frames says; nothing when there is none.
 
     Raises:

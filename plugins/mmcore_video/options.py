@@ -93,8 +93,8 @@ class TimesformerOptions(ClipOptions):
     hidden: int = mmcore.Field(768, ge=8, le=2048, description="width of the tokens")
     layers: int = mmcore.Field(12, ge=1, le=48, description="transformer layers")
     heads: int = mmcore.Field(12, ge=1, le=32, description="attention heads of a layer")
-    attention: Literal["divided_space_time", "joint_space_time", "space_only"] = mmcore.Field(
-        "divided_space_time", description="time and space in turn, together, or space alone"
+    attention: Literal["divided_space_time", "joint_space_time"] = mmcore.Field(
+        "divided_space_time", description="time and space in turn, or together"
     )
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import mmcore
 from mmcore_video.encoders.clip_encoder import ClipEncoder, clip_spec
+from mmcore_video.hub import hub_folder, weights_in
 from mmcore_video.options import TimesformerOptions
 from mmcore_video.spec import VideoDescription
 from mmcore_video.weights import load_state, read_state
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FIRST = "embeddings.patch_embeddings.projection.weight"
-
-FILE = "model.safetensors"
-OLD_FILE = "pytorch_model.bin"
 
 
 class TimesformerEncoder(ClipEncoder):
@@ -67,33 +65,8 @@ def timesformer_encoder(
     """
     encoder = TimesformerEncoder(options, description)
     if weights != "none":
-        path = _from_hub(options.model) if weights == "pretrained" else Path(weights)
-        if path.is_dir():
-            path = path / FILE if (path / FILE).is_file() else path / OLD_FILE
+        path = hub_folder(options.model, where="encoder 'timesformer'") if weights == "pretrained" else Path(weights)
+        path = weights_in(path) if path.is_dir() else path
         state = {name.removeprefix("timesformer."): value for name, value in read_state(path).items()}
         load_state(encoder.model, state, str(path), first=FIRST)
     return encoder
-
-
-def _from_hub(model: str) -> Path:
-    """The file of weights of a model on the hub, from the cache or downloaded."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    for file in (FILE, OLD_FILE):
-        try:
-            return Path(hf_hub_download(model, file, local_files_only=True))
-        except (OSError, ValueError):
-            continue
-    try:
-        try:
-            return Path(hf_hub_download(model, FILE, etag_timeout=10))
-        except EntryNotFoundError:
-            return Path(hf_hub_download(model, OLD_FILE, etag_timeout=10))
-    except Exception as error:
-        raise mmcore.MissingDependency(
-            f"the pretrained weights of {model!r} are not on this machine, and could not be downloaded "
-            f"({type(error).__name__})",
-            where="encoder 'timesformer'",
-            hint="Go online once, give weights: <path of a model's folder>, or weights: none.",
-        ) from error

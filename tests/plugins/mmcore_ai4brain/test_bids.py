@@ -114,6 +114,17 @@ def test_near_labels_are_no_inputs_unless_asked_for_and_always_told(folder):
     assert "Warning: MMSE all but" in named.notice
 
 
+def test_columns_in_which_nothing_is_known_are_no_inputs(folder):
+    """As mne-bids writes them, beside a name of the cohort that says nothing."""
+    table = "participant_id\thand\tweight\tdiagnosis\nsub-01\tn/a\tn/a\tCN\nsub-02\tn/a\tn/a\tAD\n"
+    (folder / "participants.tsv").write_text(table)
+    (folder / "dataset_description.json").write_text('{"Name": "[Unspecified]"}')
+    source = read(folder)
+    assert source.modalities["clinical"].columns == ()
+    assert all(source.modalities["clinical"].value("clinical", row) is None for row in source.rows)
+    assert source.notice.startswith("2 subjects")
+
+
 @pytest.mark.parametrize("name", ["MMSE", "mmse_total", "MMSCORE", "CDR", "CDRSB", "CDGLOBAL", "ADAS13", "MOCA", "FAQ",
                                   "DX", "DX_bl", "diagnosis_baseline", "Group", "clinical_cdr"])  # fmt: skip
 def test_names_of_near_labels_are_known(name):
@@ -163,7 +174,9 @@ def test_sessions_without_a_diagnosis_are_left_out_and_counted(folder):
 
 def test_names_without_their_prefix_and_a_mark_at_the_beginning_do_no_harm(folder):
     (folder / "participants.tsv").write_text("\ufeff" + TABLE.replace("sub-", ""), encoding="utf-8")
-    assert rows_of(read(folder))["sub-02"]["mri_file"] == "sub-02/anat/sub-02_T1w.nii"
+    rows = rows_of(read(folder))
+    assert rows["sub-02"]["mri_file"] == "sub-02/anat/sub-02_T1w.nii"
+    assert {row["participant_id"] for row in rows.values()} == {f"sub-0{n}" for n in range(1, 7)}
 
 
 def test_another_column_can_be_the_target(folder):

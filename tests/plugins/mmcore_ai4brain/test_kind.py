@@ -1,6 +1,7 @@
 """The kind `volume`: what it remembers, its players, its pictures, its part in early fusion."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -153,7 +154,8 @@ def test_volumes_of_one_grid_are_stacked_by_channel():
     assert stacked.shape == KIND.blank(spec, joined)["voxels"][None].shape
     assert torch.equal(stacked[:, :1], batches[0]["voxels"])
     assert torch.equal(stacked[:, 1:], batches[1]["voxels"])
-    assert {part.crop for part in parts} == {"volume"}  # one grid, whatever each volume's own centre is
+    around_brains = KIND.split(replace(spec, crop="brain"), [first, second])
+    assert {part.crop for part in around_brains} == {"volume"}  # one grid, whatever each volume's own centre is
 
 
 def test_volumes_of_different_grids_are_not_stacked():

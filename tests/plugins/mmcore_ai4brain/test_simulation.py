@@ -1,6 +1,7 @@
 """The simulated cohort: what lies behind it, what is in its files, and what can be told from it at best."""
 
 import json
+from pathlib import Path
 
 import mne
 import nibabel
@@ -192,3 +193,25 @@ def test_two_subjects_are_too_few(tmp_path):
     with pytest.raises(mmcore.OptionError, match="3 diagnoses"):
         mmcore_ai4brain.simulate(tmp_path / "new", rows=2, seed=0)
     assert not (tmp_path / "new").exists()
+
+
+def test_the_page_of_the_use_case_states_these_constants_and_scores():
+    page = (Path(__file__).parents[3] / "docs" / "use_cases" / "ai4brain.md").read_text(encoding="utf-8")
+    tables = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    best = next(row for row in tables if row[0] == "without end")
+    assert [float(cell) for cell in best[2:9]] == list(model.BEST.values())
+    seeds = [row for row in tables if row[0].isdigit() and len(row) == 10]
+    assert [int(row[0]) for row in seeds] == [0, 1, 2, 3, 4, 5]
+    for row in seeds:
+        cohort = model.draw_cohort(240, int(row[0]))
+        assert int(row[1]) == len(cohort)
+        assert [float(cell) for cell in row[2:]] == pytest.approx(list(model.best_scores(cohort).values()), abs=6e-4)
+    slopes = {row[0]: [] for row in tables}
+    for row in tables:
+        if row[0] in {"EEG", "MRI", "clinical"} and len(row) == 5:
+            number = row[2].replace("−", "-").replace(" ", "").removesuffix("Hz").removesuffix("ml")
+            slopes[row[0]].append(float(number))
+    assert slopes["EEG"] + slopes["MRI"] + slopes["clinical"] == [
+        *(measure.slope for measure in model.MEASURES.values()),
+        model.RISK[1],
+    ]

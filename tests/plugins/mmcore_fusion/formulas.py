@@ -86,9 +86,7 @@ def outer(vectors):
 
 def tensor_fusion(row, widths, layer):
     """arXiv:1707.07250, equation 2, and a ReLU layer."""
-    extended = [
-        np.append(np.zeros(widths[name]) if vector is None else vector, 1.0) for name, vector in row.items()
-    ]
+    extended = [np.append(np.zeros(widths[name]) if vector is None else vector, 1.0) for name, vector in row.items()]
     return relu(linear(layer, outer(extended).ravel()))
 
 

@@ -1,0 +1,1 @@
+"""Depth from RGB: networks, files, and the command `mmcore depth`."""
