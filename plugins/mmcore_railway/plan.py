@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Stands = Literal["nothing", "worker", "worker elsewhere", "post"]
 
-HARMLESS: dict[Stands, float] = {"nothing": 0.28, "worker elsewhere": 0.52, "post": 0.2}
+HARMLESS: dict[Stands, float] = {"nothing": 0.34, "worker elsewhere": 0.44, "post": 0.22}
 """Where there is no danger at the bucket (or the cabin): how often there is what."""
 
 DRIVES = 0.25

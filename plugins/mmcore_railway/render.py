@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmcore_railway.scene import Scene
     from mmcore_railway.solids import Box
 
-RANGE = 22.0
+RANGE = 37.0
 """Metres: how far the depth camera measures; farther is as far."""
 
 NOISE = 0.012

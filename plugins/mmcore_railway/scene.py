@@ -81,9 +81,9 @@ def _unambiguous(scene: Scene, plan: Plan) -> bool:
 
 def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> Scene:
     camera = Camera(
-        position=(generator.uniform(-0.6, 2.4), generator.uniform(-16.5, -15.0), generator.uniform(2.5, 3.1)),
+        position=(generator.uniform(-2.0, 4.0), generator.uniform(-31.0, -29.0), generator.uniform(2.6, 3.2)),
         target=(0.8 + generator.uniform(-0.15, 0.15), 0.0, generator.uniform(1.15, 1.4)),
-        view=np.deg2rad(generator.uniform(29, 31)),
+        view=np.deg2rad(generator.uniform(15.2, 16.2)),
         size=size,
     )
     excavator = _draw_excavator(plan, generator)
@@ -204,7 +204,7 @@ def _draw_objects(generator: np.random.Generator) -> tuple[Box, ...]:
         place = np.array([generator.uniform(1.5, 5.5), generator.uniform(3.5, 6.0), 0.5])
         half = (generator.uniform(0.5, 1.2), generator.uniform(0.4, 0.8), 0.5)
         found.append(Box(place, half, _shaded((0.45, 0.38, 0.3), generator, 0.08), turned(generator.uniform(0, np.pi))))
-    left, high = generator.uniform(-1.5, -1.2), generator.uniform(0.46, 0.54)
+    left, high = generator.uniform(-1.5, -1.2), generator.uniform(0.38, 0.44)
     place = np.array([left + 4.0, generator.uniform(-3.6, -3.4), high])
     barrier = ((0.7, 0.7, 0.67), (0.6, 0.3, 0.22), (0.45, 0.5, 0.55))[generator.integers(3)]
     found.append(Box(place, (4.0, 0.12, high), _shaded(barrier, generator, 0.06)))

@@ -71,7 +71,7 @@ def _array(stream: Any, budget: mmcore.Budget) -> np.ndarray:
     try:
         version = npy.read_magic(stream)
         shape, fortran, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
-    except ValueError as error:
+    except Exception as error:  # it is read as Python is, with as many ways to fail
         raise mmcore.InputError("damaged", f"its header can't be read ({error})") from error
     count = math.prod(shape)
     if dtype.hasobject:

@@ -73,6 +73,10 @@ def frames_of(
             if not container.streams.video:
                 raise mmcore.InputError("no video", "it has no picture track")
             track = container.streams.video[0]
+            if track.codec_context is None:
+                raise mmcore.InputError(
+                    "damaged", "it doesn't say how its pictures are coded, or in a way unknown here"
+                )
             within(1, (track.codec_context.height, track.codec_context.width), budget)
             rate = checked_rate(track.average_rate or track.guessed_rate or track.base_rate or 0)
             count = Count()
@@ -83,7 +87,9 @@ def frames_of(
             _require_all(count, container, track, rate)
     except mmcore.InputError:
         raise
-    except (FFmpegError, ValueError, EOFError, MemoryError) as error:
+    except MemoryError as error:
+        raise mmcore.InputError("too large", "its frames do not fit into memory") from error
+    except Exception as error:  # whatever a decoder stumbles over is the file's fault
         raise _refusal(error) from error
 
 

@@ -39,12 +39,16 @@ def natural_key(name: str) -> list[Any]:
 
 
 def frame_paths(folder: Path) -> list[Path]:
-    """The picture files of a folder, in natural order; hidden files and other files are passed over."""
-    names = [
-        entry.name
-        for entry in os.scandir(folder)
-        if not entry.name.startswith(".") and os.path.splitext(entry.name)[1].lower() in SUFFIXES
-    ]
+    """The picture files of a folder, in natural order; hidden files and other files are passed over.
+
+    Raises:
+        InputError: the folder is unreadable.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError as error:
+        raise mmcore.InputError("unreadable", f"{folder.name!r} can't be read ({error.strerror})") from error
+    names = [name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]
     return [folder / name for name in sorted(names, key=natural_key)]
 
 
@@ -54,10 +58,7 @@ def read_folder(folder: Path, budget: mmcore.Budget) -> Clip:
     Raises:
         InputError: no frames, unreadable, frames differ, not an image, truncated, damaged, too large, no frame rate.
     """
-    try:
-        paths = frame_paths(folder)
-    except OSError as error:
-        raise mmcore.InputError("unreadable", f"{folder.name!r} can't be read ({error.strerror})") from error
+    paths = frame_paths(folder)
     if not paths:
         raise mmcore.InputError("no frames", f"the folder {folder.name!r} holds no pictures")
     about = sidecar(folder)
@@ -117,6 +118,8 @@ def read_gif(content: bytes, budget: mmcore.Budget) -> Clip:
                 picture.seek(number)
                 seconds += (picture.info.get("duration") or 1000 * GIF_FRAME) / 1000
                 frames.append(_smaller(np.asarray(picture.convert("RGB"))))
+                if frames[-1].shape != frames[0].shape:
+                    raise mmcore.InputError("damaged", "its frames are not all of one size")
     except mmcore.InputError:
         raise
     except Exception as error:  # whatever a decoder stumbles over is the file's fault

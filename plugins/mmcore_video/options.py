@@ -10,7 +10,7 @@ import mmcore
 
 
 class ClipOptions(mmcore.Options):
-    """Which frames of a clip are seen. Defaults are those of the network's authors."""
+    """Which frames of a clip are seen. Their number and size are the authors'; to take them evenly is our default."""
 
     frames: int = mmcore.Field(16, ge=1, le=512, description="frames of one view")
     size: int = mmcore.Field(112, ge=16, le=1024, description="height and width of the frames, in pixels")

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 import mmcore
-from mmcore_video.clip import RATE
+from mmcore_video.clip import RATE, checked_rate
 from mmcore_video.columns import SUFFIXES as VIDEO_SUFFIXES
 from mmcore_video.containers import frames_of
 from mmcore_video.frame_files import SUFFIXES, frame_paths, natural_key, read_gif, read_picture, sidecar
@@ -52,7 +52,7 @@ class Source:
                 RATE,
             )
         elif self.form == "frames":
-            rate = float(sidecar(self.path).get("rate", RATE))
+            rate = checked_rate(sidecar(self.path).get("rate", RATE))
             for path in frame_paths(self.path):
                 content = mmcore.input_bytes(path.name, self.path, BUDGET)
                 yield _rgb(read_picture(content, path.name, BUDGET)), rate

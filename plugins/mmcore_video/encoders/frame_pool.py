@@ -94,16 +94,19 @@ class FramePoolEncoder(ClipEncoder):
             return mmcore.Representation(self.attention(tokens), tokens)
         return mmcore.Representation(tokens.amax(1) if self.pooling == "max" else tokens.mean(1), tokens)
 
-    def adapt(self, samples: Iterable[Clip]) -> None:
-        """Let an image encoder that learns from the data see the middle frame of each clip."""
-        if hasattr(self.encoder, "adapt"):
-            self.encoder.adapt(_picture(clip) for clip in samples)
-
     def save_assets(self, folder: Path) -> None:
         """The image encoder's own files, in a folder of their own."""
         if hasattr(self.encoder, "save_assets"):
             (folder / INNER).mkdir(parents=True, exist_ok=True)
             self.encoder.save_assets(folder / INNER)
+
+
+class AdaptingFramePoolEncoder(FramePoolEncoder):
+    """With an image encoder that learns from the data before training."""
+
+    def adapt(self, samples: Iterable[Clip]) -> None:
+        """Let the image encoder see the middle frame of each clip."""
+        self.encoder.adapt(_picture(clip) for clip in samples)
 
 
 def frame_pool_encoder(
@@ -125,7 +128,8 @@ def frame_pool_encoder(
         raise mmcore.ComponentError(
             "does not say how it wants pictures prepared", where=f"image encoder {options.encoder.name!r}"
         )
-    return FramePoolEncoder(options, description, inner)
+    made = AdaptingFramePoolEncoder if hasattr(inner, "adapt") else FramePoolEncoder
+    return made(options, description, inner)
 
 
 def _mixing(description: VideoDescription) -> nn.Conv2d:

@@ -10,7 +10,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
-from trials import METHODS, TASKS, batches, make, rows_of
+from trials import METHODS, TASKS, UNHURRIED, batches, make, rows_of
 
 import mmcore
 
@@ -49,6 +49,7 @@ def losses(logits, targets, task):
 
 
 @pytest.mark.parametrize("task", TASKS)
+@UNHURRIED
 @given(data=st.data())
 def test_soft_voting_is_the_mean_of_the_votes_that_were_cast(task, data):
     widths, inputs, present = data.draw(batches(width=TASKS[task].n_outputs))
@@ -58,6 +59,7 @@ def test_soft_voting_is_the_mean_of_the_votes_that_were_cast(task, data):
 
 
 @pytest.mark.parametrize("task", TASKS)
+@UNHURRIED
 @given(data=st.data())
 def test_weighted_voting_is_the_weighted_mean_of_the_votes_that_were_cast(task, data):
     widths, inputs, present = data.draw(batches(width=TASKS[task].n_outputs))
@@ -69,6 +71,7 @@ def test_weighted_voting_is_the_weighted_mean_of_the_votes_that_were_cast(task, 
 
 
 @pytest.mark.parametrize("task", TASKS)
+@UNHURRIED
 @given(data=st.data())
 def test_product_of_experts_multiplies_probabilities(task, data):
     widths, inputs, present = data.draw(batches(width=TASKS[task].n_outputs))
@@ -137,6 +140,7 @@ def test_weighted_hard_voting_is_that_of_scikit_learn(ensembles):
     assert (ours != fitted(voting="hard").predict(rows)).any()
 
 
+@UNHURRIED
 @given(batches(width=3))
 def test_hard_votes_that_are_equal_are_decided_by_the_mean_probability(batch):
     widths, inputs, present = batch
@@ -144,11 +148,13 @@ def test_hard_votes_that_are_equal_are_decided_by_the_mean_probability(batch):
     for row, logits in zip(rows_of(inputs, present), fused, strict=True):
         counts = np.bincount([vote.argmax() for vote in formulas.there(row).values()], minlength=3)
         mean = formulas.soft_vote(row, "single_label")
-        best = max(range(3), key=lambda number: (counts[number], mean[number]))
-        assert logits.argmax() == best
+        winner = int(logits.argmax())
+        assert counts[winner] == counts.max()
+        assert mean[winner] > mean[counts == counts.max()].max() - 1e-9
         np.testing.assert_allclose(logits.exp(), counts / counts.sum(), atol=0.011)
 
 
+@UNHURRIED
 @given(batches(width=3))
 def test_of_several_labels_those_are_held_that_most_modalities_hold(batch):
     widths, inputs, present = batch

@@ -6,13 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from trials import METHODS, array, batch_of, batches, close, make, make_tiny, numbers, rows_of, shaken
+from trials import METHODS, UNHURRIED, array, batch_of, batches, close, make, make_tiny, numbers, rows_of, shaken
 
 import mmcore
 
 COUNTS = [2, 3, 4]
 
 
+@UNHURRIED
 @given(batches(), st.integers(1, 6))
 def test_multconcat_is_the_projections_beside_their_product(batch, width):
     widths, inputs, present = batch
@@ -22,6 +23,7 @@ def test_multconcat_is_the_projections_beside_their_product(batch, width):
     assert method.dim == width * (len(widths) + 1)
 
 
+@UNHURRIED
 @given(batches())
 def test_concat_is_the_vectors_side_by_side(batch):
     widths, inputs, present = batch
@@ -34,6 +36,7 @@ def test_concat_is_the_vectors_side_by_side(batch):
 @pytest.mark.parametrize(
     ("name", "operation"), [("addition", "sum"), ("average", "mean"), ("max", "max"), ("product", "product")]
 )
+@UNHURRIED
 @given(batches(), st.integers(1, 6))
 def test_arithmetic_is_over_the_projections_of_those_present(name, operation, batch, width):
     widths, inputs, present = batch
@@ -243,6 +246,7 @@ SYMMETRIC = ["addition", "average", "max", "product", "mlb", "mfb", "mutan", "bl
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
+@UNHURRIED
 @given(batches(width=3, least=2, most=4), st.randoms(use_true_random=False))
 def test_a_symmetric_method_does_not_care_for_the_order_in_which_modalities_are_declared(name, batch, random):
     widths, inputs, present = batch
@@ -275,6 +279,7 @@ def test_modalities_are_told_apart_by_name_and_not_by_place(name):
 
 
 @pytest.mark.parametrize("name", [name for name, each in METHODS.items() if each.reads == "vector"])
+@UNHURRIED
 @given(batches(width=3, least=2, most=4), st.sampled_from([torch.nan, torch.inf, -1e300, 7.0]))
 def test_what_stands_where_a_modality_is_absent_changes_neither_output_nor_gradient(name, batch, content):
     widths, inputs, present = batch
@@ -297,6 +302,7 @@ def test_what_stands_where_a_modality_is_absent_changes_neither_output_nor_gradi
 
 
 @pytest.mark.parametrize("name", [name for name, each in METHODS.items() if each.reads == "vector"])
+@UNHURRIED
 @given(batches(width=3, least=2, most=3))
 def test_a_row_does_not_depend_on_the_others(name, batch):
     widths, inputs, present = batch

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import mmcore
@@ -12,6 +13,9 @@ TASKS = {
     "multi_label": mmcore.MultiLabel(classes=["x", "y", "z"]),
     "regression": mmcore.Regression(),
 }
+UNHURRIED = settings(deadline=None, max_examples=50)
+"""A busy machine is no failure."""
+
 METHODS = {declaration.name: declaration for declaration in mmcore_fusion.mmcore_fusion_methods()}
 
 

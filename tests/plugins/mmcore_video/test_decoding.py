@@ -1,11 +1,14 @@
 """Clips are read from what several writers wrote, and what can't be read is refused by a reason."""
 
+import contextlib
 import json
 import os
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_clips import counting, levels, noise, write_avi, write_folder, write_video
 from PIL import Image
 
@@ -327,6 +330,36 @@ def test_what_is_no_clip_is_refused_by_its_reason(tmp_path, value, reason):
     (tmp_path / "nothing-in-it").mkdir()
     os.mkfifo(tmp_path / "pipe.mp4")
     assert refused(value, tmp_path) == reason
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder, frames = tmp_path_factory.mktemp("whole"), noise(8)
+    write_video(folder / "a.mp4", frames)
+    write_video(folder / "a.avi", frames, codec="mjpeg", pixels="yuvj420p")
+    write_video(
+        folder / "a.mkv", noise(8, channels=1, dtype=np.uint16), codec="ffv1", pixels="gray16le", source="gray16le"
+    )
+    np.savez_compressed(folder / "a.npz", frames=frames, rate=3)
+    np.save(folder / "a.npy", frames)
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(folder / "a.gif", save_all=True, append_images=others)
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
+
+
+@settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), form=st.sampled_from([".mp4", ".avi", ".mkv", ".npz", ".npy", ".gif"]))
+def test_a_file_with_wrong_bytes_is_a_clip_or_a_reason(whole, tmp_path, data, form):
+    content = bytearray(whole[form])
+    for _ in range(data.draw(st.integers(1, 6))):
+        end = data.draw(st.sampled_from([min(300, len(content)), len(content)]))
+        content[data.draw(st.integers(0, end - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(mmcore.InputError):
+        clip = read(bytes(content), tmp_path, mmcore.Budget(pixels=1_000_000))
+        assert len(clip) > 0
+        assert 0 < clip.rate <= 1000
 
 
 def test_an_archive_without_frames_says_what_it_holds(tmp_path):
