@@ -41,6 +41,8 @@ _HOMES = {
     "mmcore.experiment.specification": ("Experiment",),
     "mmcore.experiment.fitted": ("FittedModel", "load"),
     "mmcore.experiment.quick": ("fit",),
+    "mmcore.comparison.compare": ("compare",),
+    "mmcore.comparison.grid": ("Grid",),
     "mmcore.cli.fit": ("fit_command",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from mmcore.attribution.request import GameRequest as GameRequest
     from mmcore.catalog import check_encoder as check_encoder
     from mmcore.cli.fit import fit_command as fit_command
+    from mmcore.comparison.compare import compare as compare
+    from mmcore.comparison.grid import Grid as Grid
     from mmcore.data.batch import Batch as Batch
     from mmcore.data.kind import Budget as Budget
     from mmcore.data.kind import CapabilityMissing as CapabilityMissing

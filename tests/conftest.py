@@ -1,5 +1,6 @@
 """Real little distributions of plugins: a package folder beside a *.dist-info folder, as pip would leave them."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,3 +42,19 @@ def site(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def beside_examples(tmp_path_factory):
+    """A folder to run examples from: it has `examples`, and small data where their `mmcore simulate` lines put them."""
+    from mmcore.catalog import load
+
+    examples = Path(__file__).parents[1] / "examples"
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "examples").symlink_to(examples)
+    lines = (line for path in sorted(examples.rglob("*.yaml")) for line in path.read_text("utf-8").splitlines())
+    named = {found.groups() for line in lines if (found := re.match(r"# +mmcore simulate (\w+) (\S+)", line))}
+    for name, place in sorted(named):
+        (folder / place).mkdir(parents=True)
+        load().get("dataset", name).simulate(folder / place, 12, 0)
+    return folder

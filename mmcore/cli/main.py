@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mmcore.hookspecs import Command
 
 VERBS = (
-    "fit", "evaluate", "predict", "embed", "explain", "report", "simulate", "new", "components", "show", "plugins",
-    "check", "doctor", "cache",
+    "fit", "evaluate", "predict", "embed", "explain", "report", "compare", "simulate", "new", "components", "show",
+    "plugins", "check", "doctor", "cache",
 )  # fmt: skip
 """Each is a module beside this one, and a function (or a typer app) of its own name in it."""
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Tree = dict[str, Any]
 """A batch as nested dicts of tensors, which accelerate moves between devices."""
 
+KEPT_BYTES = 2**30
+"""Prepared rows that a data set keeps in memory, at most: a clip costs more to read again than to train on."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -74,6 +77,8 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         self.representations = {name: vectors for name, vectors in (representations or {}).items() if name in kinds}
         self.augment = {name for name, wanted in (augment or {}).items() if wanted and name in kinds}
         self.seed, self.epoch = seed, 0
+        self._kept: dict[int, Item] = {}
+        self._room = 0 if self.augment else KEPT_BYTES
         self._live = RowReader(
             {name: reader.fields[name] for name in self.kinds if name not in self.representations},
             self.kinds, reader.root, reader.budget,
@@ -93,6 +98,8 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         return len(self.indices)
 
     def __getitem__(self, position: int) -> Item:
+        if position in self._kept:
+            return self._kept[position]
         row = self.rows[int(self.indices[position])] if self._live.fields else {}
         return self._item(int(position), row)
 
@@ -100,9 +107,10 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         """Several items at once: torch's DataLoader asks so, and Arrow answers faster."""
         if not self._live.fields:
             return [self._item(int(position), {}) for position in positions]
-        wanted = [int(self.indices[position]) for position in positions]
-        rows = iterate_rows(self.rows, self._live.columns, wanted)
-        return [self._item(int(position), row) for position, (_, row) in zip(positions, rows, strict=True)]
+        new = [int(position) for position in positions if int(position) not in self._kept]
+        rows = iterate_rows(self.rows, self._live.columns, [int(self.indices[position]) for position in new])
+        made = {position: self._item(position, row) for position, (_, row) in zip(new, rows, strict=True)}
+        return [made[position] if position in made else self._kept[position] for position in map(int, positions)]
 
     def _item(self, position: int, row: Mapping[str, Any]) -> Item:
         index = int(self.indices[position])
@@ -125,7 +133,16 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         if not present.any():
             raise DataError(f"row {index} has none of the modalities {', '.join(self.kinds)}")
         target = None if self.targets is None else self.targets[index]
-        return Item(inputs, representations, present, index, target, self.kinds)
+        item = Item(inputs, representations, present, index, target, self.kinds)
+        self._keep(position, item)
+        return item
+
+    def _keep(self, position: int, item: Item) -> None:
+        """Remember a prepared row while there is room; not in a worker process, of which each would keep its own."""
+        size = sum(tensor.nbytes for tensors in item.inputs.values() for tensor in tensors.values())
+        if size and size <= self._room and torch.utils.data.get_worker_info() is None:
+            self._room -= size
+            self._kept[position] = item
 
     def _changed(self, name: str, column: int, sample: Any, index: int) -> Any:
         if name not in self.augment:

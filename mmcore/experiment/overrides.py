@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,13 +37,30 @@ def with_overrides(document: Document, overrides: Iterable[str]) -> Document:
     return document
 
 
+def with_values(document: Document, changes: Mapping[str, Any]) -> Document:
+    """A document with each dotted key set to its value, in order.
+
+    >>> with_values(Document({"encoders": {"image": "timm"}}, "e.yaml"), {"encoders.image": None, "seed": 3}).data
+    {'encoders': {}, 'seed': 3}
+    """
+    for key, value in changes.items():
+        path = tuple(key.split("."))
+        if not all(path):
+            raise UserError(f"{key!r} is no dotted key", where=document.source)
+        document = _with_value(document, path, value, key)
+    return document
+
+
 def _with_override(document: Document, override: str) -> Document:
     key, equals, text = override.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     origin = f"--set {override}"
     if not equals or not all(path):
         raise UserError("is no change", where=origin, hint="Write --set key.of.option=value, as in training.epochs=3.")
-    value = parse_value(text, source=origin)
+    return _with_value(document, path, parse_value(text, source=origin), origin)
+
+
+def _with_value(document: Document, path: tuple[str, ...], value: Any, origin: str) -> Document:
     remove = value is None and len(path) == 2 and path[0] == "encoders"
     taken: list[str | int] = []
     data = _changed(document.data, path, value, taken, origin, remove=remove)

@@ -14,6 +14,7 @@ from mmcore.data.survey import refuse_too_many
 from mmcore.data.survey import survey as survey_rows
 from mmcore.errors import DataError
 from mmcore.experiment.preparation import Preparation
+from mmcore.files import digest
 from mmcore.tasks.inference import infer_task
 
 if TYPE_CHECKING:
@@ -82,13 +83,31 @@ class PreparedData:
         }
 
 
-def prepare_data(experiment: Experiment, catalog: Catalog, tell: Tell) -> PreparedData:
+class ReadCache:
+    """Data sets that were read and surveyed in this process, for experiments that differ in other things."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, _Read] = {}
+
+    def read(self, experiment: Experiment, catalog: Catalog, tell: Tell) -> _Read:
+        """The experiment's data set before it is split; read once for equal data sets, tasks and modalities."""
+        plain = experiment.to_dict()
+        key = digest([plain["dataset"], plain.get("task"), list(experiment.modalities())])
+        if key not in self._read:
+            self._read[key] = _read(experiment, catalog, tell)
+        return self._read[key]
+
+
+def prepare_data(experiment: Experiment, catalog: Catalog, tell: Tell, known: ReadCache | None = None) -> PreparedData:
     """Read, survey and split the data set of an experiment, infer the task, describe the modalities that it uses.
+
+    Args:
+        known: data sets that were read before, and where to keep what is read now.
 
     Raises:
         UserError: the data can't be read, split or predicted from.
     """
-    read = _read(experiment, catalog, tell)
+    read = (known or ReadCache()).read(experiment, catalog, tell)
     split = split_source(read.source, read.survey, experiment.split, labels=read.strata, seed=experiment.seed)
     prepared = read.prepared(split, catalog)
     tell({"event": "message", "text": prepared.survey.summary()})

@@ -16,7 +16,7 @@ from mmcore.run import Event, RunFolder
 if TYPE_CHECKING:
     from mmcore.data.survey import RowProblem
     from mmcore.experiment.fitted import FittedModel
-    from mmcore.experiment.prepared import PreparedData
+    from mmcore.experiment.prepared import PreparedData, ReadCache
     from mmcore.experiment.specification import Experiment
 
 
@@ -42,6 +42,8 @@ def run_experiment(
     resume: bool = False,
     overwrite: bool = False,
     on_event: Callable[[Event], None] | None = None,
+    report: bool = True,
+    known: ReadCache | None = None,
 ) -> Run:
     """Train, evaluate and explain an experiment, and write its run folder.
 
@@ -50,6 +52,8 @@ def run_experiment(
         resume: go on with the run that lies there.
         overwrite: replace the run that lies there.
         on_event: told each event as it happens; events.jsonl holds them as well.
+        report: whether report.html is written; `mmcore report` writes it later.
+        known: data sets that were read before, for runs that share them.
 
     Raises:
         UserError: the experiment has a mistake, the data can't be used, or the folder is in use.
@@ -67,17 +71,20 @@ def run_experiment(
 
             metrics = run_folds(experiment, catalog, run, resume=resume)
         else:
-            metrics = _run_once(experiment, catalog, run, resume=resume)
-        _write_report(run)
+            metrics = _run_once(experiment, catalog, run, known, resume=resume)
+        if report:
+            _write_report(run)
         run.event({"event": "run_finished", "folder": str(folder)})
         catalog.plugins.call("mmcore_run_finished", folder=run.path, metrics=metrics)
     return Run(run.path, experiment, metrics)
 
 
-def _run_once(experiment: Experiment, catalog: Catalog, run: RunFolder, *, resume: bool) -> dict[str, Any]:
+def _run_once(
+    experiment: Experiment, catalog: Catalog, run: RunFolder, known: ReadCache | None, *, resume: bool
+) -> dict[str, Any]:
     from mmcore.experiment.prepared import prepare_data
 
-    return fit_prepared(experiment, prepare_data(experiment, catalog, run.event), catalog, run, resume=resume)
+    return fit_prepared(experiment, prepare_data(experiment, catalog, run.event, known), catalog, run, resume=resume)
 
 
 def fit_prepared(

@@ -20,7 +20,7 @@ from mmcore_fusion.fusion import Fusion, factors, linears, product
 
 
 class MLB(Fusion):
-    """Low-rank bilinear pooling (arXiv:1610.04325, equation 7): `W_o (⊙_m σ(U_m x_m + b_m)) + b_o`.
+    """Low-rank bilinear pooling (arXiv:1610.04325): `W_o (⊙_m σ(U_m x_m + b_m)) + b_o`.
 
     Args:
         widths: modality → width.
@@ -44,7 +44,7 @@ class MLB(Fusion):
 
 
 class MFB(Fusion):
-    """Factorised bilinear pooling (arXiv:1708.01471, equations 4 and 5): `norm(root(Σ_k ⊙_m (U_m x_m + b_m)))`.
+    """Factorised bilinear pooling (arXiv:1708.01471): `norm(root(Σ_k ⊙_m (U_m x_m + b_m)))`.
 
     The sum is over `factor` neighbouring products for each unit, `root` keeps the sign, `norm` is to length 1.
 
@@ -68,7 +68,7 @@ class MFB(Fusion):
 
 
 class Mutan(Fusion):
-    """MUTAN (arXiv:1705.06676, equation 9): `W_o Σ_r ⊙_m (A_mr (W_m x_m))`, every map with its bias.
+    """MUTAN (arXiv:1705.06676): `W_o Σ_r ⊙_m (A_mr (W_m x_m))`, every map with its bias.
 
     The Tucker decomposition of a full bilinear form, its core tensor of rank `rank` in each slice.
 
@@ -93,7 +93,7 @@ class Mutan(Fusion):
 
 
 class Block(Fusion):
-    """BLOCK (arXiv:1902.00038, section 3): projections cut into blocks, each block a small MUTAN of its own.
+    """BLOCK (arXiv:1902.00038): projections cut into blocks, each block a small MUTAN of its own.
 
     `W_o cat_c norm(root(Σ_r ⊙_m (A_mcr (W_m x_m)_c)))`, every map with its bias; the signed root and the length of 1
     for each block are those of the authors' code.
@@ -141,7 +141,7 @@ class BlockwiseLinear(nn.Module):
 
 
 class MultiplicativeInteractions(Fusion):
-    """Multiplicative interactions (ICLR 2020, openreview rylnK6VtDH, equation 1): `x^T W y + U x + V y + b`.
+    """Multiplicative interactions (ICLR 2020, openreview rylnK6VtDH): `x^T W y + U x + V y + b`.
 
     For more than two modalities, a bilinear form for each pair: `Σ_{i<j} x_i^T W_ij x_j + Σ_i U_i x_i + b`.
 

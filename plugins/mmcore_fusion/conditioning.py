@@ -39,7 +39,7 @@ class Film(Fusion):
 
 
 class AdaptationGate(Fusion):
-    """Multimodal adaptation gate (arXiv:1908.05787, equations 1 to 5): `LayerNorm(e + α h)`, e the main modality.
+    """Multimodal adaptation gate (arXiv:1908.05787): `LayerNorm(e + α h)`, e the main modality.
 
     `h = Σ_m ReLU(W_gm [m; e] + b_gm) ⊙ (W_m m + b_m)` over the other modalities that are present and
     `α = min(β ‖e‖ / ‖h‖, 1)`, so that the main vector moves by at most β times its own length. Where the main modality

@@ -13,9 +13,9 @@ from mmcore_fusion.fusion import Fusion, linears
 class Gated(Fusion):
     """Gated multimodal unit (arXiv:1702.01992): `h = Σ_m z_m ⊙ tanh(W_m x_m)`.
 
-    With independent gates (section 3.1, more than two modalities) `z_m = σ(W_zm [x_1, …, x_M])`. With tied gates (the
-    paper's unit for two modalities) `z = σ(W_z [x_1, x_2])` and the second gate is `1 - z`. Tied gates of more than two
-    modalities are ours: a softmax over `W_zm [x_1, …, x_M]`, which for two is the same as `z` and `1 - z`.
+    With independent gates (the paper's unit for more than two modalities) `z_m = σ(W_zm [x_1, …, x_M])`. With tied
+    gates (its unit for two) `z = σ(W_z [x_1, x_2])` and the second gate is `1 - z`. Tied gates of more than two are
+    ours: a softmax over `W_zm [x_1, …, x_M]`, which for two is the same as `z` and `1 - z`.
 
     An absent modality is zero in what the gates read, and its gate is 0; tied gates are shared out among those present.
 

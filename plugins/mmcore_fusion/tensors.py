@@ -13,7 +13,7 @@ from mmcore_fusion.fusion import Fusion, product
 
 
 class TensorFusion(Fusion):
-    """Tensor fusion network (arXiv:1707.07250, equation 2): `z = [x_1; 1] ⊗ … ⊗ [x_M; 1]`, dropout, a layer with ReLU.
+    """Tensor fusion network (arXiv:1707.07250): `z = [x_1; 1] ⊗ … ⊗ [x_M; 1]`, dropout, a layer with ReLU.
 
     An absent modality is `[0; 1]`: the products of the others stay.
 
@@ -65,7 +65,7 @@ def _what_fits(entries: int, modalities: int) -> str:
 
 
 class LowRankCore(nn.Module):
-    """The low-rank core of LMF (arXiv:1806.00064, equation 7): `h = Σ_r w_r Π_m ([1; x_m] W_m^(r)) + b`.
+    """The low-rank core of LMF (arXiv:1806.00064): `h = Σ_r w_r Π_m ([1; x_m] W_m^(r)) + b`.
 
     Equals the contraction of `[1; x_1] ⊗ … ⊗ [1; x_M]` with the full tensor of rank `rank` that the factors stand for.
     An absent modality is a factor of 1.

@@ -38,6 +38,9 @@ class RailwayOptions(mmcore.Options):
     )
     rows: int = mmcore.Field(1632, ge=8, le=1_000_000, description="without a path: how many clips are simulated")
     seed: int = mmcore.Field(0, ge=0, description="without a path: the simulator's seed")
+    rate: Literal[16, 8, 4] = mmcore.Field(
+        16, description="without a path: frames a second of the simulated clips, which last two seconds"
+    )
     broken_limit: float = mmcore.Field(
         0.05, ge=0.0, le=1.0, description="share of clips that may be unusable before the run is refused"
     )
@@ -102,13 +105,15 @@ def simulate(
 def _simulated(options: RailwayOptions) -> Path:
     from filelock import FileLock
 
-    from mmcore_railway.simulation import VERSION
+    from mmcore_railway.simulation import VERSION, write_clips
 
-    folder = mmcore.cache_folder() / "railway" / f"version{VERSION}-rows{options.rows}-seed{options.seed}"
+    folder = (
+        mmcore.cache_folder() / "railway" / f"version{VERSION}-rows{options.rows}-seed{options.seed}-rate{options.rate}"
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):  # a second process waits, and finds them there
         if not folder.is_dir():
-            simulate(folder, options.rows, options.seed)
+            write_clips(folder, options.rows, options.seed, every=16 // options.rate)
     return folder
 
 

@@ -80,7 +80,7 @@ class Excavator:
         parts += [
             Box(self._at(base, [0.0, 0.0, 0.45]), (0.7, 0.5, 0.2), dark, base),
             Box(self._at(house, [-0.15, 0.0, 1.05]), (1.0, 0.9, 0.38), metal, house),
-            Box(self._at(house, [-0.95, 0.0, 1.2]), (0.25, 0.85, 0.5), (0.22, 0.22, 0.22), house),
+            Box(self._at(house, [-0.9, 0.0, 1.2]), (0.25, 0.85, 0.5), (0.22, 0.22, 0.22), house),
             Box(self._at(house, [0.25, 0.45, 1.8]), (0.55, 0.42, 0.75), metal, house),
             Box(self._at(house, [0.3, 0.45, 2.0]), (0.53, 0.44, 0.42), glass, house),
             Box(self._at(house, [0.25, -0.5, 1.5]), (0.4, 0.3, 0.1), metal, house),

@@ -38,13 +38,20 @@ METRES_PER_UNIT = RANGE / 65535
 
 
 def write_clips(
-    folder: Path, rows: int = CLIPS, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
+    folder: Path,
+    rows: int = CLIPS,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+    *,
+    every: int = 1,
 ) -> None:
     """Write `rows` clips: `clips.csv`, `rgb/<class>/<id>.mp4`, `depth/<class>/<id>.mkv`, and about them.
 
     `about.json` says how depth is scaled and what each modality can reach alone; `truth.jsonl` what was planned and
     how close things came. The folder appears when all is written, so that half a data set is never read. `progress` is
     told what is done, how many clips are written, and of how many.
+
+    `every`: write every so many frames only, of the same scenes at the same moments.
 
     Raises:
         UserError: the folder is there and not empty, or there are fewer clips than classes.
@@ -59,25 +66,25 @@ def write_clips(
         truths: list[dict[str, Any]] = []
         for number, label in enumerate(labels):
             name = f"clip{number + 1:05d}"
-            plan = _write_clip(target, name, label, [seed, VERSION, number], glimpses, truths)
+            plan = _write_clip(target, name, label, [seed, VERSION, number], every, glimpses, truths)
             table.append([name, _rgb(plan, name), _depth(plan, name), label, parts[number]])
             if progress is not None:
                 progress("simulating", number + 1, rows)
         _write_text(target / "clips.csv", _as_csv(["id", "rgb", "depth", "label", "split"], table))
         _write_text(target / "truth.jsonl", "".join(json.dumps(truth, sort_keys=True) + "\n" for truth in truths))
-        about = _about(rows, seed) | {"figures": figures(glimpses, labels, parts, truths)}
+        about = _about(rows, seed, every) | {"figures": figures(glimpses, labels, parts, truths)}
         _write_text(target / "about.json", json.dumps(about, indent=2, sort_keys=True) + "\n")
 
 
 def _write_clip(
-    folder: Path, name: str, label: str, seeds: list[int], glimpses: Glimpses, truths: list[dict[str, Any]]
+    folder: Path, name: str, label: str, seeds: list[int], every: int, glimpses: Glimpses, truths: list[dict[str, Any]]
 ) -> Plan:
     generator = np.random.default_rng(seeds)
     plan = draw_plan(label, generator)
     scene = draw_scene(plan, generator)
     clip = render(scene, generator)
-    write_rgb(folder / _rgb(plan, name), clip.rgb, RATE)
-    write_depth(folder / _depth(plan, name), clip.depth, RATE, METRES_PER_UNIT)
+    write_rgb(folder / _rgb(plan, name), clip.rgb[::every], RATE / every)
+    write_depth(folder / _depth(plan, name), clip.depth[::every], RATE / every, METRES_PER_UNIT)
     glimpses.add(clip)
     found = dangers(scene)
     closest = {
@@ -97,11 +104,11 @@ def _depth(plan: Plan, name: str) -> str:
     return f"depth/{plan.label}/{name}.mkv"
 
 
-def _about(rows: int, seed: int) -> dict[str, Any]:
+def _about(rows: int, seed: int, every: int) -> dict[str, Any]:
     return {
         "simulator": {"name": "mmcore railway", "version": VERSION, "rows": rows, "seed": seed},
         "classes": list(CLASSES),
-        "clip": {"frames": FRAMES, "rate": RATE, "size": list(SIZE)},
+        "clip": {"frames": len(range(0, FRAMES, every)), "rate": RATE / every, "size": list(SIZE)},
         "depth": {
             "metres_per_unit": METRES_PER_UNIT,
             "range": RANGE,

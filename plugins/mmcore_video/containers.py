@@ -121,7 +121,8 @@ def _note(count: Count, frame: Any, rate: float) -> None:
     count.frames += 1
     count.damaged |= bool(frame.is_corrupt)
     if frame.time is not None:
-        count.end = max(frame.time + 1 / rate, count.end or 0.0)
+        lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+        count.end = max(frame.time + max(lasts, 1 / rate), count.end or 0.0)
 
 
 def _array(frame: Any, short_side: int | None) -> np.ndarray:

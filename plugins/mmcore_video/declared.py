@@ -22,7 +22,7 @@ def build_c3d(options: C3DOptions, description: VideoDescription, resources: mmc
     """C3D."""
     from mmcore_video.encoders.c3d import c3d_encoder
 
-    return c3d_encoder(options, description, _weights(resources))
+    return c3d_encoder(options, description, resources)
 
 
 def build_slowfast(options: SlowFastOptions, description: VideoDescription, resources: mmcore.Resources) -> nn.Module:

@@ -28,9 +28,8 @@ def frame_indices(count: int, rate: float, spec: VideoSpec) -> np.ndarray:
     [[0, 0, 0]]
     """
     if spec.sampling == "uniform":
-        share = (np.arange(spec.views) + 0.5) / spec.views
-        places = (np.arange(spec.frames)[None] + share[:, None]) * count / spec.frames
-        return np.clip(np.floor(places).astype(np.int64), 0, count - 1)
+        part = np.arange(spec.frames)[None] * spec.views + np.arange(spec.views)[:, None]
+        return (2 * part + 1) * count // (2 * spec.frames * spec.views)  # in whole numbers: halves must not wobble
     step = spec.stride * (rate / spec.rate if spec.rate else 1.0)
     steps = np.floor(np.arange(spec.frames) * step + 0.5).astype(np.int64)
     room = max(0, count - 1 - int(steps[-1]))

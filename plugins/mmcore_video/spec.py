@@ -39,13 +39,14 @@ class VideoDescription(mmcore.Description):
     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """What to subtract from each channel and to divide it by.
 
-        RGB is scaled as its network was trained (`mean`, `std`). Other channels are scaled by their own numbers: depth
-        in millimetres fills a small part of the range of 16 bits only.
+        RGB is scaled as its network was trained (`mean`, `std`). Other channels are scaled by their own numbers, to
+        spread as RGB does then: depth in millimetres fills a small part of the range of 16 bits only.
 
         >>> VideoDescription(channels=4, parts=(3, 1), mean=(0.4,) * 3 + (0.1,), std=(0.2,) * 3 + (0.02,)).moments()
         ((0.45, 0.45, 0.45, 0.1), (0.225, 0.225, 0.225, 0.02))
         """
-        means, stds, start = list(self.mean), list(self.std), 0
+        spread = sum(std) / sum(STD)  # 1 for networks that read values of unit variance
+        means, stds, start = list(self.mean), [value * spread for value in self.std], 0
         for part in self.parts:
             if part == 3:
                 means[start : start + 3], stds[start : start + 3] = mean, std

@@ -112,8 +112,8 @@ def test_validating_an_experiment_file_loads_nothing_heavy(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
-def test_checking_an_experiment_file_loads_nothing_heavy(name):
-    found = told(PROBE, json.dumps(["fit", "--check", str(EXAMPLES / name)]))
+def test_checking_an_experiment_file_loads_nothing_heavy(name, beside_examples):
+    found = told(PROBE, json.dumps(["fit", "--check", f"examples/{name}"]), folder=beside_examples)
     assert found["code"] == 0
     assert sorted(set(HEAVY) & set(found["loaded"])) == []
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import mmcore
+from mmcore_video import spec
 from mmcore_video.encoders.clip_encoder import ClipEncoder, clip_spec
 from mmcore_video.options import C3DOptions
 from mmcore_video.spec import VideoDescription
@@ -28,7 +29,8 @@ UNITS = 4096
 SCALE = 255.0
 MEAN = (104 / SCALE, 117 / SCALE, 128 / SCALE)
 STD = (1 / SCALE, 1 / SCALE, 1 / SCALE)
-"""The weights of Sports-1M read values from 0 to 255 without their mean."""
+"""The weights of Sports-1M read values from 0 to 255 without their mean. A network from scratch reads values of unit
+variance instead."""
 
 
 class C3D(nn.Module):
@@ -80,9 +82,10 @@ class C3D(nn.Module):
 class C3DEncoder(ClipEncoder):
     """`vector (B, 4096)`: fc7 after its ReLU."""
 
-    def __init__(self, options: C3DOptions, description: VideoDescription):
+    def __init__(self, options: C3DOptions, description: VideoDescription, *, from_scratch: bool = False):
         super().__init__()
-        self.input_spec = clip_spec(options, description, mean=MEAN, std=STD)
+        mean, std = (spec.MEAN, spec.STD) if from_scratch else (MEAN, STD)
+        self.input_spec = clip_spec(options, description, mean=mean, std=std)
         self.model = C3D(description.channels, options.frames, options.size, options.width, options.dropout)
         self.dim = self.model.units
 
@@ -98,15 +101,18 @@ class C3DEncoder(ClipEncoder):
         return mmcore.Representation(self.model(frames))
 
 
-def c3d_encoder(options: C3DOptions, description: VideoDescription, weights: str | Path) -> C3DEncoder:
+def c3d_encoder(options: C3DOptions, description: VideoDescription, resources: mmcore.Resources) -> C3DEncoder:
     """C3D with the weights of Sports-1M, none, or those of a file.
+
+    How clips are scaled follows from the choice of weights, also for a saved model, which loads none.
 
     Raises:
         MissingDependency: the weights are not here and can't be downloaded.
         DataError: the file does not hold this network's weights.
     """
-    encoder = C3DEncoder(options, description)
-    if weights != "none":
+    weights = resources.weights
+    encoder = C3DEncoder(options, description, from_scratch=weights == "none")
+    if weights != "none" and resources.assets is None:
         path = fetched(SPORTS1M, encoder="c3d") if weights == "pretrained" else Path(weights)
         load_state(encoder.model, named_as_ours(read_state(path)), str(path), first="conv1a.")
     return encoder

@@ -120,3 +120,20 @@ def test_a_collate_that_loses_a_row_is_refused(make, words):
     data.kinds["title"] = Lossy()
     with pytest.raises(ComponentError, match=r"Lossy.collate made 1 rows of 'values' from 2 rows of 'title'"):
         collate([data[0], data[1]])
+
+
+def test_a_prepared_row_is_kept_while_there_is_room(make, monkeypatch):
+    read = RowReader.read
+    seen = []
+    monkeypatch.setattr(RowReader, "read", lambda self, row: seen.append(row["title"]) or read(self, row))
+    data = make(ROWS)
+    first = collate(data.__getitems__([0, 1]))
+    again = collate(data.__getitems__([1, 0, 3]))
+    assert seen == ["a bcd", None, "abc de f"]
+    assert torch.equal(again["inputs"]["title"]["values"][1, :2], first["inputs"]["title"]["values"][0, :2])
+    assert again["index"].tolist() == [1, 0, 3]
+    monkeypatch.setattr("mmcore.data.loading.KEPT_BYTES", 0)
+    without_room = make(ROWS)
+    without_room.__getitems__([0])
+    without_room.__getitems__([0])
+    assert seen[3:] == ["a bcd", "a bcd"]

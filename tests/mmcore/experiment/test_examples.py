@@ -15,8 +15,8 @@ def test_there_are_examples():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_an_example_has_no_mistakes_and_a_line_that_runs_it(path, monkeypatch):
-    monkeypatch.chdir(EXAMPLES.parent)
+def test_an_example_has_no_mistakes_and_a_line_that_runs_it(path, monkeypatch, beside_examples):
+    monkeypatch.chdir(beside_examples)
     experiment = Experiment.load(path)
     assert experiment.problems() == []
     assert Experiment.from_yaml(experiment.to_yaml()) == experiment

@@ -9,6 +9,7 @@ import pybv
 import pytest
 
 import mmcore
+import mmcore.catalog
 from mmcore_ai4brain import AI4BrainOptions, build, check, modalities
 from mmcore_ai4brain.clinical import is_near_label
 
@@ -91,6 +92,23 @@ def test_the_source_is_split_by_subject_and_says_what_its_parts_are(folder):
     assert source.root == folder
     options = AI4BrainOptions(path=str(folder))
     assert dict(modalities(options)) == {name: each.kind for name, each in source.modalities.items()}
+
+
+def test_what_nibabel_mne_and_pybv_wrote_is_read_by_the_kinds(folder):
+    source = read(folder)
+    kinds = {name: mmcore.catalog.load().kind(each.kind) for name, each in source.modalities.items()}
+    decoded = dict.fromkeys(kinds, 0)
+    for row in source.rows:
+        for name, each in source.modalities.items():
+            value = each.value(name, row)
+            if value is not None:
+                sample = kinds[name].decode(value, root=source.root, budget=mmcore.Budget())
+                decoded[name] += 1
+                if name == "eeg":
+                    assert sample.values.shape == (2, 128)
+                    assert sample.names == ("Cz", "Pz")
+                    assert sample.rate == 64
+    assert decoded == {"eeg": 2, "mri": 4, "clinical": 7}
 
 
 def test_the_task_of_the_recording_can_be_chosen(folder):

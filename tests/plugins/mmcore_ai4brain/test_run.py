@@ -13,22 +13,22 @@ import mmcore
 import mmcore_ai4brain
 from mmcore_ai4brain import AI4BrainOptions
 
-
 EXAMPLE = Path(__file__).parents[3] / "examples" / "ai4brain.yaml"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort") / "simulated"
-    mmcore_ai4brain.simulate(folder, rows=36, seed=5)
+    mmcore_ai4brain.simulate(folder, rows=30, seed=5)
     return folder
 
 
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
-    """The example's experiment, on fewer subjects, in one epoch, with smaller volumes."""
+    """The example's experiment, on fewer subjects, in two epochs, with smaller encoders."""
     told = YAML(typ="safe").load(EXAMPLE)
     told["dataset"]["path"] = str(folder)
+    told["encoders"]["eeg"] = {"name": told["encoders"]["eeg"], "filters": 2, "seconds": 2.0, "windows": 1}
     told["encoders"]["mri"] = {"name": "cnn3d", "widths": [4, 8], "size": 8}
     told["training"] = {"epochs": 2, "batch_size": 8, "unimodal_baselines": False}
     del told["explain"]
@@ -150,7 +150,7 @@ def test_a_recording_with_other_electrodes_is_left_out_with_the_reason(folder, r
     mne.export.export_raw(path, raw, fmt="edf", verbose="error")
     run = mmcore.Experiment(
         dataset={"name": "ai4brain", "path": str(changed)},
-        encoders={"eeg": "eegnet"},
+        encoders={"eeg": {"name": "eegnet", "filters": 2, "seconds": 2.0, "windows": 1}},
         training={"epochs": 1, "batch_size": 16},
     ).run(tmp_path / "run")
     predicted = pd.read_parquet(run.folder / "predictions.parquet")

@@ -85,7 +85,7 @@ def outer(vectors):
 
 
 def tensor_fusion(row, widths, layer):
-    """arXiv:1707.07250, equation 2, and a ReLU layer."""
+    """arXiv:1707.07250, and a ReLU layer."""
     extended = [np.append(np.zeros(widths[name]) if vector is None else vector, 1.0) for name, vector in row.items()]
     return relu(linear(layer, outer(extended).ravel()))
 
@@ -102,13 +102,13 @@ def full_tensor(factors, weights):
 
 
 def contracted(vectors, tensor, bias):
-    """`[1; x_1] ⊗ … ⊗ [1; x_M]` contracted with a tensor `(D_1 + 1, …, D_M + 1, o)`; arXiv:1806.00064, equation 2."""
+    """`[1; x_1] ⊗ … ⊗ [1; x_M]` contracted with a tensor `(D_1 + 1, …, D_M + 1, o)`; arXiv:1806.00064."""
     product = outer([np.insert(vector, 0, 1.0) for vector in vectors])
     return np.tensordot(product, tensor, axes=product.ndim) + bias
 
 
 def low_rank(row, factors, weights, bias):
-    """arXiv:1806.00064, equation 7."""
+    """arXiv:1806.00064."""
     terms = []
     for rank in range(len(weights)):
         parts = [np.insert(vector, 0, 1.0) @ factors[name][rank] for name, vector in there(row).items()]
@@ -130,7 +130,7 @@ def lmf(row, subnets, core):
 
 
 def mlb(row, maps, output, activation):
-    """arXiv:1610.04325, equation 7."""
+    """arXiv:1610.04325."""
     return linear(output, np.prod([activation(linear(maps[name], x)) for name, x in there(row).items()], axis=0))
 
 
@@ -140,13 +140,13 @@ def power_normalised(vector):
 
 
 def mfb(row, maps, dim, factor):
-    """arXiv:1708.01471, equations 4 and 5."""
+    """arXiv:1708.01471."""
     products = np.prod([linear(maps[name], x) for name, x in there(row).items()], axis=0)
     return power_normalised(np.array([products[unit * factor : (unit + 1) * factor].sum() for unit in range(dim)]))
 
 
 def mutan(row, maps, slices, output, rank):
-    """arXiv:1705.06676, equation 9."""
+    """arXiv:1705.06676."""
     parts = [linear(slices[name], linear(maps[name], x)) for name, x in there(row).items()]
     width = len(parts[0]) // rank
     merged = sum(np.prod([part[r * width : (r + 1) * width] for part in parts], axis=0) for r in range(rank))
@@ -167,7 +167,7 @@ def block(row, maps, slices, output, chunks):
 
 
 def bilinear(row, forms, maps, bias):
-    """ICLR 2020, openreview rylnK6VtDH, equation 1, over all pairs."""
+    """ICLR 2020, openreview rylnK6VtDH, over all pairs."""
     result = bias + sum(maps[name] @ vector for name, vector in there(row).items())
     for first, second in itertools.combinations(there(row), 2):
         form = forms[first, second]
@@ -186,7 +186,7 @@ def film(row, main, maps, width):
 
 
 def mag(row, main, gates, shifts, beta, width):
-    """arXiv:1908.05787, equations 1 to 5."""
+    """arXiv:1908.05787."""
     e = np.zeros(width) if row[main] is None else row[main]
     h = np.zeros(width)
     for name, vector in there(row).items():

@@ -304,6 +304,17 @@ def test_temperatures_are_those_of_a_search_by_scipy(task):
     assert method.temperatures[1] > 2 * method.temperatures[0]  # the one that is too sure is cooled most
 
 
+@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize("name", ["weighted_voting", "stacking"])
+def test_what_learns_more_than_temperatures_learns_it_from_calibrated_decisions(name, task):
+    decisions, present, targets = tables(task)
+    method, plain = (make(name, dict.fromkeys("abc", 3), task, calibrate=each) for each in (True, False))
+    method.fit(decisions, present, targets)
+    cooled = {own: each / method.temperatures[column] for column, (own, each) in enumerate(decisions.items())}
+    plain.fit(cooled, present, targets)
+    torch.testing.assert_close(method(decisions, present), plain(cooled, present))
+
+
 def test_temperatures_of_modalities_that_are_always_right_or_never_there_stay_finite():
     decisions = {"a": torch.eye(3).repeat(5, 1) * 2, "b": torch.randn(15, 3), "c": -torch.eye(3).repeat(5, 1)}
     present = torch.tensor([[True, False, True]] * 15)

@@ -13,7 +13,7 @@ TASKS = {
     "multi_label": mmcore.MultiLabel(classes=["x", "y", "z"]),
     "regression": mmcore.Regression(),
 }
-UNHURRIED = settings(deadline=None, max_examples=50)
+UNHURRIED = settings(deadline=None, max_examples=30)
 """A busy machine is no failure."""
 
 METHODS = {declaration.name: declaration for declaration in mmcore_fusion.mmcore_fusion_methods()}

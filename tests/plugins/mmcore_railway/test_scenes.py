@@ -23,7 +23,7 @@ def judged_from_solids(scene):
     """The classes judged from the corners of the boxes that are drawn, moment by moment."""
     boxes = scene.excavator.boxes()
     bucket = corners_of(boxes[-1])
-    bodies = [corners_of(box) for box in boxes[3:5]]
+    bodies = [corners_of(box) for box in boxes[5:7]]
     tracks = np.concatenate([corners_of(boxes[0]), corners_of(boxes[2])], axis=1)
     under = near = 0
     moves = any(np.ptp(corners_of(box), axis=0).max() > 0.05 for box in boxes if len(corners_of(box)) == FRAMES)

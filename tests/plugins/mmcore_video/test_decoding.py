@@ -191,20 +191,40 @@ def test_a_truncated_video_says_how_much_is_there(tmp_path):
     assert caught.value.reason == "truncated"
 
 
-def test_a_whole_video_with_a_longer_sound_track_is_whole(tmp_path):
+@pytest.mark.parametrize(("name", "codec", "heard"), [("a.mkv", "mpeg4", 8000), ("a.flv", "flv", 44100)])
+def test_a_whole_video_with_a_longer_sound_track_is_whole(tmp_path, name, codec, heard):
     import av
 
-    with av.open(str(tmp_path / "a.mkv"), "w") as output:
-        pictures, sound = output.add_stream("mpeg4", rate=10), output.add_stream("pcm_s16le", rate=8000)
+    with av.open(str(tmp_path / name), "w") as output:
+        pictures, sound = output.add_stream(codec, rate=10), output.add_stream("pcm_s16le", rate=heard)
         pictures.height, pictures.width, pictures.pix_fmt = 24, 32, "yuv420p"
         for frame in counting():
             output.mux(pictures.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         output.mux(pictures.encode())
-        quiet = av.AudioFrame.from_ndarray(np.zeros((1, 24000), np.int16), format="s16", layout="mono")
-        quiet.sample_rate = 8000
+        quiet = av.AudioFrame.from_ndarray(np.zeros((1, 3 * heard), np.int16), format="s16", layout="mono")
+        quiet.sample_rate = heard
         output.mux(sound.encode(quiet))
         output.mux(sound.encode())
-    assert len(read("a.mkv", tmp_path)) == 12
+    assert len(read(name, tmp_path)) == 12
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_a_last_frame_that_lasts_long_is_no_truncation(tmp_path, name):
+    import av
+
+    with av.open(str(tmp_path / name), "w") as output:
+        stream = output.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 24, 32, "yuv420p"
+        packets = [
+            packet
+            for frame in counting(5)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24"))
+        ]
+        packets += stream.encode()
+        packets[-1].duration = 30
+        for packet in packets:
+            output.mux(packet)
+    assert levels(read(name, tmp_path)) == list(range(5))
 
 
 def test_sound_alone_is_no_video(tmp_path):

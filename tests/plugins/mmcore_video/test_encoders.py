@@ -92,11 +92,23 @@ def test_c3d_reads_shorter_and_smaller_clips(frames, size):
     assert encoder(clips(encoder)).vector.shape == (2, encoder.dim)
 
 
-def test_c3d_reads_values_from_0_to_255_without_their_mean():
-    spec = build("c3d").input_spec
+def test_c3d_with_its_weights_reads_values_from_0_to_255_without_their_mean(tmp_path):
+    torch.save(build("c3d").model.state_dict(), tmp_path / "c3d.pth")
+    spec = build("c3d", weights=tmp_path / "c3d.pth").input_spec
     clip = Clip(np.full((4, 40, 40, 3), 120, np.uint8))
     found = VideoKind().prepare(clip, spec)["frames"][:, 0, 0, 0]
     assert found.tolist() == pytest.approx([120 - 104, 120 - 117, 120 - 128], abs=1e-3)
+
+
+def test_c3d_from_scratch_reads_values_of_unit_variance_and_with_its_weights_depth_spreads_as_rgb(tmp_path):
+    torch.save(build("c3d", RGBD).model.state_dict(), tmp_path / "c3d.pth")
+    scratch, loaded = build("c3d", RGBD).input_spec, build("c3d", RGBD, weights=tmp_path / "c3d.pth").input_spec
+    assert scratch.std == (*[0.225] * 3, 0.1)
+    assert loaded.std == pytest.approx((*[1 / 255] * 3, 0.1 / 0.225 / 255))
+    saved = DECLARED["c3d"].build(
+        DECLARED["c3d"].options(**DECLARED["c3d"].tiny), RGBD, mmcore.Resources("pretrained", assets=tmp_path)
+    )
+    assert saved.input_spec == loaded  # a saved model loads nothing, and wants its clips as before
 
 
 @pytest.mark.parametrize(
@@ -150,7 +162,7 @@ def slowfast_of_the_library(encoder, options, channels):
         ({"depth": 50, "width": 8, "beta": 8, "frames": 16, "alpha": 8}, DEPTH),
         ({"depth": 101, "width": 8, "frames": 4, "alpha": 2}, RGBD),
     ],
-    ids=str,
+    ids=["rgb", "depth", "rgbd"],
 )
 def test_slowfast_is_the_librarys_forward(given, description):
     encoder = build("slowfast", description, **given)
@@ -484,3 +496,20 @@ def test_listing_the_encoders_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
     assert not loaded & {"torch", "av", "PIL", "pytorchvideo", "transformers", "timm", "matplotlib", "numpy", "scipy"}
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    ("name", "count", "dim"),
+    [
+        ("c3d", 77_995_776, 4096),
+        ("slowfast", 33_644_488, 2304),
+        ("x3d", 2_974_674, 2048),
+        ("timesformer", 121_258_752, 768),
+    ],
+)
+def test_the_true_size_makes_a_forward_pass(name, count, dim):
+    encoder = DECLARED[name].build(DECLARED[name].options(), RGB, mmcore.Resources("none")).eval()
+    assert parameters(encoder) == count
+    with torch.no_grad():
+        assert encoder(clips(encoder, 1)).vector.shape == (1, dim)
