@@ -78,6 +78,13 @@ def test_dense_frames_at_a_rate_are_the_same_moments_of_a_faster_clip(spec, rate
     assert np.allclose(np.diff(fast), spec.stride / 5.0)
 
 
+@given(count=st.integers(1, 200), frames=st.integers(1, 20), stride=st.integers(1, 5))
+def test_one_dense_view_is_the_middle_of_the_clip(count, frames, stride):
+    view = frame_indices(count, 25, VideoSpec(frames=frames, sampling="dense", stride=stride))[0]
+    before, after = int(view[0]), count - 1 - int(view[-1])
+    assert abs(before - after) <= 1 or (before == 0 and count <= stride * (frames - 1))
+
+
 @given(count=st.integers(20, 200), views=st.integers(2, 5))
 def test_dense_views_reach_from_the_first_frame_to_the_last(count, views):
     indices = frame_indices(count, 25, VideoSpec(frames=4, sampling="dense", stride=3, views=views))
