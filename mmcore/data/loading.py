@@ -81,7 +81,7 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         self._room = 0 if self.augment else KEPT_BYTES
         self._live = RowReader(
             {name: reader.fields[name] for name in self.kinds if name not in self.representations},
-            self.kinds, reader.root, reader.budget,
+            self.kinds, reader.root, reader.budget, reader.synchronised,
         )  # fmt: skip
         self._cached_present = self._look_up_presence()
 

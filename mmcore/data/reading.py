@@ -20,6 +20,10 @@ READ_ROWS = 1_000
 """Rows that are fetched at a time when many are read in order."""
 
 
+MOST_APART = 0.1
+"""How much longer one of several synchronised samples may be, by the shortest; what is more is no rounding."""
+
+
 @dataclass
 class ReadRow:
     """A row's samples by modality, and what went wrong. A modality that is absent is in neither."""
@@ -37,12 +41,14 @@ class RowReader:
         kinds: modality → the kind itself.
         root: the folder that relative paths start from.
         budget: how much one value may cost to read.
+        synchronised: groups of modalities on one time axis; each row's samples are cut to the time that all cover.
     """
 
     fields: Mapping[str, ModalityField]
     kinds: Mapping[str, Kind]
     root: Path
     budget: Budget = field(default_factory=Budget)
+    synchronised: tuple[tuple[str, ...], ...] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -85,7 +91,25 @@ class RowReader:
                 found.problems[name] = InputError(
                     "unreadable", f"the kind {self.fields[name].kind!r} failed on it: {type(error).__name__}: {error}"
                 )
+        for group in self.synchronised:
+            self._synchronise(found, [name for name in group if name in found.samples])
         return found
+
+    def _synchronise(self, found: ReadRow, names: Sequence[str]) -> None:
+        """Cut samples of one time axis to the time that all of them cover; too large a difference is a problem."""
+        if len(names) < 2:
+            return
+        seconds = {name: self.kinds[name].duration(found.samples[name]) for name in names}
+        shortest = min(seconds.values())
+        for name in names:
+            if seconds[name] - shortest > MOST_APART * shortest:
+                other = min(seconds, key=seconds.__getitem__)
+                found.problems[name] = InputError(
+                    "not synchronised", f"it lasts {seconds[name]:.3g} s, and {other!r} {shortest:.3g} s"
+                )
+                del found.samples[name]
+            elif seconds[name] > shortest:
+                found.samples[name] = self.kinds[name].cut(found.samples[name], shortest)
 
     def read_all(self, rows: Any, indices: np.ndarray | Sequence[int] | None = None) -> Iterator[tuple[int, ReadRow]]:
         """Decode rows in order, with their row numbers; much faster than `read(rows[i])` on a `datasets.Dataset`."""

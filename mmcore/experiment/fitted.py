@@ -272,7 +272,7 @@ def build_described(manifest: Mapping[str, Any], assets: Path, catalog: Catalog)
     from mmcore.experiment.sections import EncoderSlot, FusionSection
     from mmcore.model.composition import build_model
 
-    preparation = Preparation.from_list(manifest["modalities"], catalog)
+    preparation = Preparation.from_list(manifest["modalities"], catalog, manifest.get("synchronised") or ())
     encoders = {name: EncoderSlot.model_validate(slot) for name, slot in manifest["encoders"].items()}
     module = build_model(
         {name: encoders[name].choice() for name in preparation.modalities if name in encoders},

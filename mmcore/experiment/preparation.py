@@ -29,6 +29,8 @@ class Preparation:
     fields: Mapping[str, ModalityField]
     kinds: Mapping[str, Kind]
     descriptions: Mapping[str, Description]
+    synchronised: tuple[tuple[str, ...], ...] = ()
+    """Groups of modalities on one time axis."""
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ class Preparation:
 
     def reader(self, root: Path) -> RowReader:
         """Reads the samples of rows whose relative paths start from `root`."""
-        return RowReader(self.fields, self.kinds, root)
+        return RowReader(self.fields, self.kinds, root, synchronised=self.synchronised)
 
     def dataset(
         self,
@@ -95,7 +97,9 @@ class Preparation:
         ]
 
     @classmethod
-    def from_list(cls, saved: Sequence[Mapping[str, Any]], catalog: Catalog) -> Preparation:
+    def from_list(
+        cls, saved: Sequence[Mapping[str, Any]], catalog: Catalog, synchronised: Sequence[Sequence[str]] = ()
+    ) -> Preparation:
         """The opposite of `to_list`; a kind whose plugin is not installed is named."""
         fields, kinds, descriptions = {}, {}, {}
         for entry in saved:
@@ -111,7 +115,7 @@ class Preparation:
                     f"the saved description of modality {name!r} does not fit the installed kind {entry['kind']!r}",
                     hint=f"Use the plugin version named in environment.json. ({error})",
                 ) from error
-        return cls(fields, kinds, descriptions)
+        return cls(fields, kinds, descriptions, tuple(tuple(group) for group in synchronised))
 
     @classmethod
     def of(cls, source: DataSource, modalities: tuple[str, ...], train: np.ndarray, catalog: Catalog) -> Preparation:
@@ -120,7 +124,7 @@ class Preparation:
         kinds = {name: catalog.kind(field.kind) for name, field in fields.items()}
         undescribed = cls(fields, kinds, {})
         descriptions = {name: kinds[name].describe(undescribed.samples(source, name, train)) for name in modalities}
-        return cls(fields, kinds, descriptions)
+        return cls(fields, kinds, descriptions, source.synchronised)
 
     def misfits(self, source: DataSource, survey: Survey) -> list[RowProblem]:
         """Usable rows with a sample that does not fit what the training rows look like, by kinds that check it."""

@@ -74,6 +74,7 @@ class PreparedData:
         """What a saved model must say of itself to be built again without the data."""
         return {
             "modalities": self.preparation.to_list(),
+            "synchronised": [list(group) for group in self.preparation.synchronised],
             "encoders": {name: slot.to_short_form() for name, slot in experiment.encoders.items()},
             "fusion": experiment.fusion.to_short_form() if experiment.fusion else None,
             "task": self.task.model_dump(mode="json"),
@@ -164,7 +165,8 @@ def _read(experiment: Experiment, catalog: Catalog, tell: Tell) -> _Read:
         raise DataError("the data set has no target", hint="Name the column to predict: dataset: {target: …}.")
     names = tuple(experiment.modalities())
     fields = {name: source.modalities[name] for name in names}
-    reader = RowReader(fields, {name: catalog.kind(field.kind) for name, field in fields.items()}, source.root)
+    kinds = {name: catalog.kind(field.kind) for name, field in fields.items()}
+    reader = RowReader(fields, kinds, source.root, synchronised=source.synchronised)
 
     def progress(stage: str, done: int, total: int) -> None:
         tell({"event": "progress", "stage": stage, "done": done, "total": total})

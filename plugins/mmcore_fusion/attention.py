@@ -28,7 +28,7 @@ class Attention(nn.Module):
         Zeros in a row in which none counts.
         """
         heard = mask.any(1)
-        # a softmax over nothing is NaN, and so would be its gradient: such rows look at everything, and are blanked
+        # a softmax over nothing is NaN in some kernels, and so is its gradient: such rows see all, and are blanked
         open_ = (mask | ~heard[:, None])[:, None, None, :]
         query, key, value = (self._split(each) for each in (self.query(asking), self.key(asked), self.value(asked)))
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=open_).transpose(1, 2).flatten(2)

@@ -32,10 +32,13 @@ def _splits_and_file(folder: Path) -> tuple[list[str], Path]:
     """The splits, and one file that holds rows."""
     if (folder / "dataset_dict.json").is_file():
         splits = [str(name) for name in json.loads((folder / "dataset_dict.json").read_text("utf-8")).get("splits", [])]
+        if not splits:
+            raise mmcore.DataError("names no splits", where=str(folder / "dataset_dict.json"))
         return splits, _saved_file(folder / splits[0])
     if (folder / "state.json").is_file():
         return [], _saved_file(folder)
-    files = sorted(path for path in folder.rglob("*.parquet") if path.is_file()) if folder.is_dir() else []
+    found = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
+    files = [path for path in found if path.is_file() and not _is_hidden(path.relative_to(folder))]
     if not files:
         raise mmcore.DataError(
             "is no Hugging Face data set",
@@ -48,6 +51,10 @@ def _splits_and_file(folder: Path) -> tuple[list[str], Path]:
     parts = [next((PARTS[word] for word in pair if word in PARTS), None) for pair in words]
     named = all(parts) and len(set(parts)) > 1
     return list(dict.fromkeys(part for part in parts if part)) if named else [], files[0]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
 
 
 def _saved_file(folder: Path) -> Path:

@@ -110,6 +110,16 @@ def test_mfb_sums_products_by_groups_and_has_length_one(count):
     close(method(inputs, present), [formulas.mfb(row, maps, 4, 3) for row in rows_of(inputs, present)], 1e-7)
 
 
+def test_mfb_whose_products_are_all_dropped_has_a_finite_gradient():
+    torch.manual_seed(0)
+    method = make("mfb", {"a": 3, "b": 3}, dim=8, factor=1, dropout=0.9).train()
+    inputs = {name: torch.randn(16, 3, dtype=torch.double) for name in "ab"}
+    output = method(inputs, torch.ones(16, 2, dtype=torch.bool))
+    output.sum().backward()
+    assert (output == 0).any()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in method.parameters())
+
+
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutan_is_a_sum_of_products_over_ranks(count):
     widths, inputs, present = batch_of(count)

@@ -296,3 +296,31 @@ def test_checking_a_folder_loads_nothing_heavy(save):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "dataset_dict.json").write_text('{"splits": []}'), "names no splits"),
+        (lambda folder: (folder / "dataset_dict.json").write_text('{"splits"'), "is not valid JSON"),
+        (lambda folder: (folder / "train" / "state.json").unlink(), "no state.json"),
+        (lambda folder: (folder / "train" / "data-00000-of-00001.arrow").unlink(), "is not there"),
+        (
+            lambda folder: (folder / "train" / "data-00000-of-00001.arrow").write_bytes(b"ARROW"),
+            "can't be read as Arrow",
+        ),
+    ],
+)
+def test_a_damaged_folder_is_refused_by_the_file(save, tmp_path, damage, said):
+    options = save(train=rows(4), test=rows(4))
+    damage(tmp_path / "saved")
+    with pytest.raises(mmcore.OptionError, match=said) as caught:
+        check(options)
+    assert caught.value.path == ("path",)
+
+
+def test_files_that_a_download_left_hidden_are_no_data(parquet, tmp_path):
+    hidden = tmp_path / "parquet" / ".cache"
+    hidden.mkdir()
+    (hidden / "a.parquet").write_bytes(b"no")
+    assert build(HuggingFaceOptions(path=parquet, validation=0)).rows.num_rows == 13

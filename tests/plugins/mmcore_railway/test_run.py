@@ -2,8 +2,9 @@
 
 import csv
 
-import mmcore
 import pytest
+
+import mmcore
 
 C3D = {"name": "c3d", "weights": "none", "width": 0.03, "frames": 4, "size": 32, "dropout": 0.0, "squash": True}
 
