@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcore.comparison.grid import Cell, Grid
+from mmcore.comparison.robustness import refuse_unknown
 from mmcore.comparison.running import run_cells
 from mmcore.comparison.table import Table, make_table
 from mmcore.comparison.writing import write_table
@@ -36,11 +37,15 @@ def compare(
     """
     chosen = _grid(grid)
     cells = possible(chosen.cells())
+    conditions = chosen.sections.test_with
+    refuse_unknown(
+        conditions, sorted({name for cell in cells if cell.experiment for name in cell.experiment.modalities()})
+    )
     home = Path(folder)
     if home.exists() and not home.is_dir():
         raise UserError("is no folder", where=str(home))
     home.mkdir(parents=True, exist_ok=True)
-    table = make_table(chosen, run_cells(cells, home, workers=workers, tell=on_event))
+    table = make_table(chosen, run_cells(cells, home, workers=workers, tell=on_event, conditions=conditions))
     write_table(table, home)
     return table
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, field_validator
 
 from mmcore.errors import OptionError, UserError
+from mmcore.evaluation.conditions import Condition
 from mmcore.experiment.document import Document, read_document
 from mmcore.experiment.overrides import with_values
 from mmcore.experiment.specification import Experiment
@@ -42,6 +43,10 @@ class GridSections(Options):
     )
     exclude: list[dict[str, Any]] = Field(
         default_factory=list, description="dotted keys → values: combinations that hold all of these are left out"
+    )
+    test_with: dict[str, Condition] = Field(
+        default_factory=dict,
+        description="name → missing, noise, desynchronise: conditions that finished runs are also tested under",
     )
     table: TableSection = Field(default_factory=lambda: TableSection(), description="how the result is shown")
 

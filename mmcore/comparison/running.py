@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mmcore.comparison.grid import Cell
+from mmcore.comparison.robustness import evaluate_under
 from mmcore.errors import MMCoreError
+from mmcore.evaluation.conditions import Condition
 from mmcore.experiment.prepared import ReadCache
 from mmcore.experiment.specification import Experiment
 from mmcore.files import read_json, write_json
@@ -46,7 +48,14 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run_cells(cells: Sequence[Cell], folder: Path, *, workers: int = 1, tell: Tell | None = None) -> list[Outcome]:
+def run_cells(
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    workers: int = 1,
+    tell: Tell | None = None,
+    conditions: Mapping[str, Condition] | None = None,
+) -> list[Outcome]:
     """Run each distinct experiment once; those that are finished in `folder` are kept, and broken off ones go on.
 
     Args:
@@ -54,6 +63,7 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, workers: int = 1, tell: Te
         folder: each run's folder lies in `folder/runs`.
         workers: processes; each has its share of the threads.
         tell: told `grid` events: `done`, `total`, `label`, and everything that a run tells, where there is one process.
+        conditions: that each finished run is also tested under.
 
     Returns:
         In the order of `cells`, one for each distinct experiment.
@@ -61,7 +71,8 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, workers: int = 1, tell: Te
     tasks = {cell.key: (cell, run_folder(folder, cell)) for cell in cells}
     said = tell or (lambda event: None)
     outcomes: dict[str, Outcome] = {}
-    running = _in_processes(tasks, workers) if workers > 1 else _here(tasks, said)
+    asked = conditions or {}
+    running = _in_processes(tasks, workers, asked) if workers > 1 else _here(tasks, said, asked)
     said({"event": "grid", "done": 0, "total": len(tasks), "label": ""})
     for key, outcome in running:
         outcomes[key] = outcome
@@ -80,13 +91,17 @@ def run_folder(folder: Path, cell: Cell) -> Path:
     return folder / "runs" / f"{word.strip('-')[:60]}-{cell.key[:8]}"
 
 
-def _here(tasks: Mapping[str, tuple[Cell, Path]], tell: Tell) -> Iterator[tuple[str, Outcome]]:
+def _here(
+    tasks: Mapping[str, tuple[Cell, Path]], tell: Tell, conditions: Mapping[str, Condition]
+) -> Iterator[tuple[str, Outcome]]:
     known = ReadCache()
     for key, (cell, folder) in tasks.items():
-        yield key, _outcome(cell, folder, _run_one(cell.experiment, folder, known, tell))
+        yield key, _outcome(cell, folder, _run_one(cell.experiment, folder, known, tell, conditions))
 
 
-def _in_processes(tasks: Mapping[str, tuple[Cell, Path]], workers: int) -> Iterator[tuple[str, Outcome]]:
+def _in_processes(
+    tasks: Mapping[str, tuple[Cell, Path]], workers: int, conditions: Mapping[str, Condition]
+) -> Iterator[tuple[str, Outcome]]:
     """A worker that dies takes its run with it, and no other: what was waiting goes on in new processes."""
     left = dict(tasks)
     threads = max(1, (os.cpu_count() or 1) // workers)
@@ -103,7 +118,7 @@ def _in_processes(tasks: Mapping[str, tuple[Cell, Path]], workers: int) -> Itera
                     key = waiting.pop(0)
                     cell, folder = left[key]
                     assert cell.experiment is not None
-                    started[pool.submit(_worker, cell.experiment.to_dict(), str(folder))] = key
+                    started[pool.submit(_worker, cell.experiment.to_dict(), str(folder), dict(conditions))] = key
                 finished, _ = wait(started, return_when=FIRST_COMPLETED)
                 for future in finished:
                     key = started.pop(future)
@@ -132,17 +147,30 @@ def _set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _worker(experiment: dict[str, Any], folder: str) -> dict[str, Any]:
+def _worker(experiment: dict[str, Any], folder: str, conditions: dict[str, Condition]) -> dict[str, Any]:
     global _known
     _known = _known or ReadCache()
-    return _run_one(Experiment.from_dict(experiment), Path(folder), _known, lambda event: None)
+    return _run_one(Experiment.from_dict(experiment), Path(folder), _known, lambda event: None, conditions)
 
 
-def _run_one(experiment: Experiment | None, folder: Path, known: ReadCache, tell: Tell) -> dict[str, Any]:
+def _run_one(
+    experiment: Experiment | None, folder: Path, known: ReadCache, tell: Tell, conditions: Mapping[str, Condition]
+) -> dict[str, Any]:
+    """Run one experiment and test it under the conditions; what it took, or why it failed."""
+    assert experiment is not None
+    found = _fit(experiment, folder, known, tell)
+    if conditions and not found.get("error"):
+        try:
+            evaluate_under(experiment, folder, conditions, known=known, tell=tell)
+        except MMCoreError as error:
+            return {**found, "error": str(error).splitlines()[0]}
+    return found
+
+
+def _fit(experiment: Experiment, folder: Path, known: ReadCache, tell: Tell) -> dict[str, Any]:
     """Run one experiment, or say that it is finished already; what it took stands in its folder."""
     from mmcore.experiment.running import run_experiment
 
-    assert experiment is not None
     state = RunFolder(folder).state()
     if state == "finished" and (folder / COST).is_file():
         return {**read_json(folder / COST), "reused": True}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmcore.comparison.grid import LABEL, Cell, Grid, shown
+from mmcore.comparison.robustness import stored_figures
 from mmcore.comparison.running import Outcome
 from mmcore.report.wording import MAIN_METRIC, is_lower_better
 from mmcore.run import RunFolder
@@ -59,7 +60,7 @@ class Table:
     Args:
         title: above it.
         columns: of the settings.
-        metrics: in order; the first is the one by which rows are compared.
+        metrics: in order; the first is the one by which rows are compared. `top1@noisy` is that under a condition.
         rows: in the grid's order.
         impossible: (settings, reason) of combinations that were not run.
         passes: modality → rows that went through frozen encoders, over all runs.
@@ -77,7 +78,7 @@ class Table:
     def ranks(self, metric: str) -> dict[int, int]:
         """Row → its place by a metric (0 is the best), of rows that have it; equal figures share a place."""
         values = {number: row.figures[metric].mean for number, row in enumerate(self.rows) if metric in row.figures}
-        order = sorted(set(values.values()), reverse=not is_lower_better(metric))
+        order = sorted(set(values.values()), reverse=not is_lower_better(metric.partition("@")[0]))
         return {number: order.index(value) for number, value in values.items()}
 
 
@@ -169,19 +170,25 @@ def _metrics(grid: Grid, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
             task, judged = str(found["task"]), _judged(found)
             certain = {f"top{k}" for k in range(1, 10) if k >= len(found.get("classes") or ()) > 0}
             known = [name for name in DEFAULT_METRICS[task] if name in judged and name not in certain]
-            return tuple(asked or known)
+            clean = asked or (known[:1] if grid.sections.test_with else known)
+            worse = [f"{name}@{condition}" for condition in grid.sections.test_with for name in clean[:1]]
+            return (*clean, *worse)
     return tuple(asked or ())
 
 
 def _figures(found: Sequence[Outcome], metrics: Sequence[str]) -> dict[str, Figure]:
-    good = [RunFolder(outcome.folder).metrics() for outcome in found if not outcome.error]
+    good = [_results(outcome.folder) for outcome in found if not outcome.error]
     figures = {}
     for metric in metrics:
-        values = [value for each in good if (value := _judged(each).get(metric)) is not None]
+        values = [value for each in good if (value := each.get(metric)) is not None]
         if values:
             sd = statistics.stdev(values) if len(values) > 1 else None
             figures[metric] = Figure(statistics.fmean(values), sd, len(values))
     return figures
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    return {**_judged(RunFolder(folder).metrics()), **stored_figures(folder)}
 
 
 def _judged(metrics: Mapping[str, Any]) -> Mapping[str, Any]:

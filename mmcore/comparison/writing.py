@@ -43,8 +43,17 @@ def figure_text(figure: Figure | None) -> str:
 
 def headings(table: Table) -> list[str]:
     """The column heads: settings, metrics with the better direction, the test."""
-    named = [f"{metric_name(metric)} {'↓' if is_lower_better(metric) else '↑'}" for metric in table.metrics]
-    return [*(column_name(column) for column in table.columns), *named, "p"]
+    return [*(column_name(column) for column in table.columns), *map(metric_head, table.metrics), "p"]
+
+
+def metric_head(metric: str) -> str:
+    """A metric as a column head, with the condition and the better direction.
+
+    >>> metric_head("mae"), metric_head("top1@noisy")
+    ('Mean absolute error ↓', 'Top-1 accuracy, noisy ↑')
+    """
+    name, _, condition = metric.partition("@")
+    return f"{metric_name(name)}{condition and ', '}{condition} {'↓' if is_lower_better(name) else '↑'}"
 
 
 def column_name(key: str) -> str:

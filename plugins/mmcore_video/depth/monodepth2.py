@@ -1,6 +1,6 @@
 """Monodepth2 (Godard et al., Digging Into Self-Supervised Monocular Depth Estimation, arXiv:1806.01260).
 
-Written from the paper (section 3 and appendix); no code of the authors. Their checkpoints are for non-commercial use
+Written from the paper and the layer table of its appendix; no code of the authors. Their checkpoints are for non-commercial use
 only, and come with no package: they are loaded from a folder that the user names.
 """
 
@@ -37,7 +37,7 @@ FEED = (192, 640)
 def disparity_to_depth(disparity: Tensor, nearest: float = NEAREST, farthest: float = FARTHEST) -> Tensor:
     """Depth from a sigmoid's disparity σ: 1 / (a σ + b), with a and b so that depth goes from `farthest` to `nearest`.
 
-    Section 4 of the paper: b = 1 / farthest, a = 1 / nearest − 1 / farthest.
+    D = 1 / (a σ + b) in the paper, with b = 1 / farthest and a = 1 / nearest − 1 / farthest.
 
     >>> [round(float(depth), 3) for depth in disparity_to_depth(torch.tensor([0.0, 1.0]))]
     [100.0, 0.1]

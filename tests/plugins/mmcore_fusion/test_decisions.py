@@ -270,6 +270,19 @@ def test_learning_ignores_what_stands_where_a_modality_is_absent_and_the_order_o
 
 
 @pytest.mark.parametrize(("name", "options", "task"), FITTED)
+def test_a_row_with_nothing_present_is_as_good_as_none(name, options, task):
+    decisions, present, targets = tables(task)
+    present[7] = False
+    widths = dict.fromkeys("abc", TASKS[task].n_outputs)
+    method, without = (make(name, widths, task, **options) for _ in range(2))
+    method.fit(decisions, present, targets)
+    rows = present.any(1)
+    without.fit({own: each[rows] for own, each in decisions.items()}, present[rows], targets[rows])
+    for key, value in method.state_dict().items():
+        assert torch.equal(value, without.state_dict()[key])
+
+
+@pytest.mark.parametrize(("name", "options", "task"), FITTED)
 def test_what_is_learned_makes_fresh_decisions_better(name, options, task):
     widths = dict.fromkeys("abc", TASKS[task].n_outputs)
     method = make(name, widths, task, **options)

@@ -314,6 +314,13 @@ def test_each_limit_of_the_budget_is_kept(tmp_path):
         assert refused(value, tmp_path, mmcore.Budget(seconds=0.9)) == "too large"
 
 
+def test_the_frames_of_a_folder_share_one_budget(tmp_path):
+    folder = write_folder(tmp_path / "f", noise(24))
+    sizes = [path.stat().st_size for path in folder.iterdir()]
+    assert len(read("f", tmp_path, mmcore.Budget(bytes=sum(sizes)))) == 24
+    assert refused("f", tmp_path, mmcore.Budget(bytes=sum(sizes) - 1)) == "too large"
+
+
 def test_a_playlist_opens_no_other_file(tmp_path):
     write_video(tmp_path / "a.mp4", noise())
     (tmp_path / "list.m3u8").write_text(

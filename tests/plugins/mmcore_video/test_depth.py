@@ -370,5 +370,5 @@ def test_only_as_many_as_asked_and_none_of_its_own_results(tmp_path):
     for name in "abc":
         Image.fromarray(noise(1)[0]).save(tmp_path / f"{name}.png")
     for _ in range(2):  # the second time, the results lie among the sources
-        depth(tmp_path, tmp_path / "out", "monodepth2", "none", "cpu", 2, False, False)
-    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.png", "b.png"]
+        depth(tmp_path, tmp_path / "0-out", "monodepth2", "none", "cpu", 2, False, False)
+    assert sorted(path.name for path in (tmp_path / "0-out").glob("*.png")) == ["a.png", "b.png"]
