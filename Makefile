@@ -28,6 +28,7 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/grid.py
 
 acceptance: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m acceptance

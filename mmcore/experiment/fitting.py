@@ -58,6 +58,12 @@ class Fitting:
     def fit(self) -> tuple[Trained, dict[str, Trained]]:
         """Train the model, then each modality alone where that was asked for or costs only seconds."""
         model = self.build(self.data.preparation.modalities)
+        if model.learns_from_decisions and not len(self.data.splits["validation"]):
+            raise DataError(
+                "the fusion method learns from decisions on the validation split, and there is none",
+                where="split.validation",
+                hint="Give the validation split a share of the rows.",
+            )
         start = time.perf_counter()
         self.features = self.encode(model)
         self.encoding_seconds = time.perf_counter() - start
@@ -167,17 +173,7 @@ class Fitting:
         )
 
     def learn_from_decisions(self, model: FusionModel, rows: np.ndarray) -> None:
-        """Let a method learn how to weigh the modalities' decisions, on rows that nothing was trained on.
-
-        Raises:
-            DataError: there are no such rows.
-        """
-        if not len(rows):
-            raise DataError(
-                "the fusion method learns from decisions on the validation split, and there is none",
-                where="split.validation",
-                hint="Give the validation split a share of the rows.",
-            )
+        """Let a method learn how to weigh the modalities' decisions, on rows that nothing was trained on."""
         found = self.infer(model, rows)
         decisions = {name: torch.from_numpy(logits) for name, logits in found.per_modality_logits.items()}
         model.fit_decisions(decisions, torch.from_numpy(found.present), torch.from_numpy(self.data.targets[rows]))

@@ -54,6 +54,9 @@ def apply_trainable(module: nn.Module, trainable: Trainable, *, where: str) -> N
 
 def train_mode(module: nn.Module, *, mode: bool) -> None:
     """Put what trains into training mode, and what does not into evaluation mode: no dropout, fixed statistics."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        module.eval()  # first, because asking each part takes longer than a small head's step
+        return
     module.train(mode)
     if not mode:
         return
@@ -61,5 +64,3 @@ def train_mode(module: nn.Module, *, mode: bool) -> None:
         own = list(part.parameters())
         if own and not any(parameter.requires_grad for parameter in own):
             part.eval()
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        module.eval()

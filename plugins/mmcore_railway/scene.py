@@ -81,9 +81,9 @@ def _unambiguous(scene: Scene, plan: Plan) -> bool:
 
 def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> Scene:
     camera = Camera(
-        position=(generator.uniform(-2.0, 4.0), generator.uniform(-31.0, -29.0), generator.uniform(2.6, 3.2)),
-        target=(0.8 + generator.uniform(-0.15, 0.15), 0.0, generator.uniform(1.15, 1.4)),
-        view=np.deg2rad(generator.uniform(15.2, 16.2)),
+        position=(generator.uniform(-0.4, 2.0), generator.uniform(-30.5, -29.5), generator.uniform(2.7, 3.1)),
+        target=(0.8 + generator.uniform(-0.1, 0.1), 0.0, generator.uniform(1.2, 1.35)),
+        view=np.deg2rad(generator.uniform(15.2, 15.7)),
         size=size,
     )
     excavator = _draw_excavator(plan, generator)
@@ -106,24 +106,24 @@ def _draw(plan: Plan, generator: np.random.Generator, size: tuple[int, int]) -> 
         sky=_shaded((0.75, 0.82, 0.9), generator, 0.08),
         light=np.array([np.cos(sun), np.sin(sun), generator.uniform(0.6, 1.6)]),
         ambient=generator.uniform(0.45, 0.65),
-        exposure=tuple(generator.uniform(0.75, 1.1) * generator.uniform(0.94, 1.06, size=3)),
+        exposure=tuple(generator.uniform(0.85, 1.1) * generator.uniform(0.95, 1.05, size=3)),
     )
 
 
 def _draw_excavator(plan: Plan, generator: np.random.Generator) -> Excavator:
     time = np.linspace(0, 1, FRAMES)
     driven = generator.uniform(1.5, 2.0) if plan.drives else 0.0
-    start = generator.uniform(0.35, 0.7) if plan.drives else generator.uniform(0.3, 0.6)
+    start = generator.uniform(0.35, 0.6)
     x = start - driven * _eased(time, generator.uniform(0.0, 0.15), generator.uniform(0.85, 1.0))
     position = np.stack([x, np.full(FRAMES, generator.uniform(-0.25, 0.25))], axis=1)
-    swing = np.full(FRAMES, np.deg2rad(generator.uniform(-14, 10)))
+    swing = np.full(FRAMES, np.deg2rad(generator.uniform(-7, 5)))
     boom, stick = (
         (np.deg2rad(generator.uniform(44, 52)), np.deg2rad(generator.uniform(-24, -14)))
         if plan.raised
         else (np.deg2rad(generator.uniform(14, 24)), np.deg2rad(generator.uniform(-70, -55)))
     )
     if plan.operated:
-        swing += np.deg2rad(generator.uniform(5, 11)) * _wave(time, generator)
+        swing += np.deg2rad(generator.uniform(4, 8)) * _wave(time, generator)
         boom = boom + np.deg2rad(generator.uniform(0.5, 2.0)) * _wave(time, generator)
     palette = ((0.93, 0.75, 0.12), (0.85, 0.8, 0.7), (0.25, 0.5, 0.3), (0.2, 0.35, 0.6))
     return Excavator(
@@ -148,7 +148,7 @@ def _draw_uprights(
             path = _along_the_view(path, camera, generator, before=place == "bucket")
         found.append(_upright(path, state != "post", generator))
     for worker in (True, False):
-        if generator.random() < 0.4:
+        if generator.random() < 0.2:
             spot = np.array([generator.uniform(-4.0, 4.5), generator.uniform(3.0, 5.5)])
             step = np.array([generator.uniform(-1.2, 1.2), generator.uniform(-0.3, 0.3)])
             found.append(_upright(spot + np.linspace(0, 1, FRAMES)[:, None] * step, worker, generator))
@@ -197,7 +197,7 @@ def _draw_objects(generator: np.random.Generator) -> tuple[Box, ...]:
     if generator.random() < 0.6:
         place = np.array([generator.uniform(-3.5, 5.0), generator.uniform(3.0, 6.0), 3.0])
         found.append(Box(place, (0.09, 0.09, 3.0), (0.45, 0.46, 0.47)))
-    for _ in range(generator.integers(0, 4)):
+    for _ in range(generator.integers(0, 3)):
         place = np.array([generator.uniform(-4.0, 5.0), generator.uniform(-3.5, 5.0), 0.25])
         found.append(Box(place, (0.13, 0.13, 0.25), (0.95, 0.35, 0.1), taper=1.0))
     if generator.random() < 0.5:

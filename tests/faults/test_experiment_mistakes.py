@@ -68,10 +68,10 @@ MISTAKES = [
     Mistake("unknown key of split", "validation: 0.1", "valid: 0.1", 8, "unknown key 'valid' in split", "Did you mean 'validation'?"),
     Mistake("unknown option of a method", "dim: 16", "dims: 16", 14, "unknown key 'dims' in fusion.method", "Did you mean 'dim'?"),
     Mistake("unknown key of a modality", "column: title", "colum: title", 5, "unknown key 'colum' in dataset.modalities.title", "Did you mean 'column'?"),
-    Mistake("missing section", "encoders:\n  title: {name: minilm, trainable: none}\n  facts: mlp\n", "", 1, "'encoders' is missing in the experiment", "Needed: which encoder"),
+    Mistake("missing section", "encoders:\n  title: {name: minilm, trainable: none}\n  facts: mlp\n", "", 1, "there is no modality to read", ""),
     Mistake("missing option", "  target: label\n", "", 1, "'target' is missing in dataset", "Needed: the column to predict"),
     Mistake("missing name", "{name: minilm, trainable: none}", "{trainable: none}", 10, "encoders.title needs a name", "Write the name of an encoder"),
-    Mistake("nothing to encode", "\n  title: {name: minilm, trainable: none}\n  facts: mlp\n", " {}\n", 9, "encoders is {}", "a mapping that is not empty"),
+    Mistake("nothing to encode", "\n  title: {name: minilm, trainable: none}\n  facts: mlp\n", " {}\n", 9, "there is no modality to read", ""),
     # --- types and bounds
     Mistake("text for a number", "epochs: 2", "epochs: two", 15, "training.epochs is 'two'", "a whole number from 1 to 100000"),
     Mistake("quoted number", "epochs: 2", "epochs: '2'", 15, "training.epochs is '2'", "a whole number from 1 to 100000"),
@@ -88,7 +88,7 @@ MISTAKES = [
     # --- components
     Mistake("unknown data set", "name: table", "name: tabel", 1, "there is no dataset 'tabel'", "Did you mean 'table'?"),
     Mistake("unknown encoder", "name: minilm", "name: minlm", 10, "there is no encoder 'minlm' for text", "Did you mean 'minilm'?"),
-    Mistake("encoder of another kind", "facts: mlp", "facts: minilm", 11, "encoder 'minilm' reads text, not tabular", "Encoders for tabular: mlp"),
+    Mistake("encoder of another kind", "facts: mlp", "facts: minilm", 11, "encoder 'minilm' reads text, not tabular", "Encoders for tabular: ft_transformer, mlp"),
     Mistake("unknown strategy", "strategy: intermediate", "strategy: intermediary", 13, "there is no fusion-strategy 'intermediary'", "Did you mean 'intermediate'?"),
     Mistake("unknown method", "{name: multconcat, dim: 16}", "multiconcat", 14, "there is no fusion-method 'multiconcat'", "Did you mean 'multconcat'?"),
     Mistake("method that does not fit", "{name: multconcat, dim: 16}", "soft_voting", 14, "method 'soft_voting' combines decisions, strategy 'intermediate' representations", "Methods for intermediate: addition, attention, average"),

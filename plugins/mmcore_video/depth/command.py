@@ -45,12 +45,14 @@ def depth(
     Example: mmcore depth clips/ depth/
     """
     from mmcore_video.depth.estimating import estimate_depth
-    from mmcore_video.depth.inputs import sources_in
+    from mmcore_video.depth.inputs import sources_in, without_results
     from mmcore_video.depth.models import depth_model
 
     if target.exists() and not target.is_dir():
         raise mmcore.DataError("is no folder", where=str(target))
-    found = [each for each in sources_in(source, one_clip=one_clip) if not _within(each.path, target)][:limit]
+    if target.resolve() == source.resolve():
+        raise mmcore.DataError("can't hold both the pictures and their depth", where=str(target))
+    found = without_results(sources_in(source, one_clip=one_clip), source, target)[:limit]
     network = depth_model(model, weights, _device(device))
     about = network.about
     typer.echo(
@@ -63,11 +65,6 @@ def depth(
         named = [f"{name} ({error.reason}: {error.what})" for name, error in list(outcome.failed.items())[:SHOWN]]
         more = f" and {len(outcome.failed) - SHOWN} more" if len(outcome.failed) > SHOWN else ""
         raise mmcore.DataError(f"no depth for {len(outcome.failed)} of {len(found)}: {'; '.join(named)}{more}")
-
-
-def _within(path: Path, folder: Path) -> bool:
-    """Whether it lies in the results' folder, which may lie in the sources'."""
-    return folder.resolve() in path.resolve().parents
 
 
 def _device(asked: str) -> str:

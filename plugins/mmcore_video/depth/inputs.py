@@ -101,6 +101,14 @@ def sources_in(place: Path, *, one_clip: bool = False) -> list[Source]:
     ]
 
 
+def without_results(sources: list[Source], place: Path, results: Path) -> list[Source]:
+    """The sources in `place` but for what lies in the results' folder, where that lies within `place`."""
+    inner = results.resolve()
+    if not inner.is_relative_to(place.resolve()):
+        return sources
+    return [source for source in sources if not source.path.resolve().is_relative_to(inner)]
+
+
 def _search(folder: Path, root: Path) -> Iterator[Source]:
     try:
         entries = sorted((entry for entry in os.scandir(folder)), key=lambda entry: natural_key(entry.name))

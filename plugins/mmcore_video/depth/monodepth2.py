@@ -1,7 +1,7 @@
 """Monodepth2 (Godard et al., Digging Into Self-Supervised Monocular Depth Estimation, arXiv:1806.01260).
 
-Written from the paper and the layer table of its appendix; no code of the authors. Their checkpoints are for non-commercial use
-only, and come with no package: they are loaded from a folder that the user names.
+Written from the paper and the layer table of its appendix; no code of the authors. Their checkpoints are for
+non-commercial use only, and come with no package: they are loaded from a folder that the user names.
 """
 
 from __future__ import annotations

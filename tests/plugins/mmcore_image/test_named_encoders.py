@@ -59,9 +59,10 @@ def test_vit_is_the_class_token_of_the_librarys_model_with_the_same_weights(tmp_
 def test_clip_image_is_the_librarys_image_features_with_the_same_weights(tmp_path):
     side = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = CLIPConfig(
-        text_config={**side, "vocab_size": 99}, vision_config={**side, "image_size": 48, "patch_size": 16, "projection_dim": 24},
+        text_config={**side, "vocab_size": 99},
+        vision_config={**side, "image_size": 48, "patch_size": 16, "projection_dim": 24},
         projection_dim=24,
-    )  # fmt: skip
+    )
     theirs = CLIPModel(config).eval()
     theirs.save_pretrained(tmp_path)
     ours = built("clip_image", model=str(tmp_path))

@@ -221,3 +221,32 @@ def test_clips_without_a_label_take_no_part():
     rows = [{"id": str(n), "label": None if n == 3 else "a"} for n in range(40)]
     assert all(3 not in part for part in own_splits(rows, {"test": 0.2}).values())
     assert sum(map(len, own_splits(rows, {"test": 0.2}).values())) == 39
+
+
+# One time axis
+
+
+def read_row(folder, video_kind):
+    from mmcore.data.reading import RowReader
+
+    source = read(folder)
+    kinds = dict.fromkeys(source.modalities, video_kind)
+    reader = RowReader(source.modalities, kinds, source.root, synchronised=source.synchronised)
+    return reader.read(source.rows[0])
+
+
+def test_clips_whose_lengths_hardly_differ_are_cut_to_what_both_cover(tmp_path, video_kind):
+    write_video(tmp_path / "rgb" / "Safe" / "a.mp4", flat_video(21, (9, 9, 9)))
+    write_frames(tmp_path / "depth" / "Safe" / "a", flat_depth(40, 7), rate=20)
+    row = read_row(tmp_path, video_kind)
+    assert row.problems == {}
+    assert (len(row.samples["rgb"]), len(row.samples["depth"])) == (20, 40)
+
+
+def test_clips_of_different_lengths_are_a_problem_of_their_row_with_both_lengths(tmp_path, video_kind):
+    write_video(tmp_path / "rgb" / "Safe" / "a.mp4", flat_video(30, (9, 9, 9)))
+    write_frames(tmp_path / "depth" / "Safe" / "a", flat_depth(20, 7))
+    row = read_row(tmp_path, video_kind)
+    assert row.problems["rgb"].reason == "not synchronised"
+    assert "lasts 3 s, and 'depth' 2 s" in str(row.problems["rgb"])
+    assert set(row.samples) == {"depth"}

@@ -351,6 +351,7 @@ def test_the_command_goes_on_where_it_was_stopped(tmp_path, monkeypatch, capsys)
         (["notes.txt", "out", "--weights", "none"], "neither a picture nor a video"),
         (["p.png", "notes.txt", "--weights", "none"], "is no folder"),
         (["p.png", "out", "-m", "monodepth2"], "non-commercial"),
+        ([".", ".", "--weights", "none"], "can't hold both"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
@@ -371,4 +372,5 @@ def test_only_as_many_as_asked_and_none_of_its_own_results(tmp_path):
         Image.fromarray(noise(1)[0]).save(tmp_path / f"{name}.png")
     for _ in range(2):  # the second time, the results lie among the sources
         depth(tmp_path, tmp_path / "0-out", "monodepth2", "none", "cpu", 2, False, False)
-    assert sorted(path.name for path in (tmp_path / "0-out").glob("*.png")) == ["a.png", "b.png"]
+    names = sorted(path.relative_to(tmp_path / "0-out").as_posix() for path in (tmp_path / "0-out").rglob("*.*"))
+    assert names == ["a.json", "a.png", "b.json", "b.png", "previews/a.png", "previews/b.png"]
