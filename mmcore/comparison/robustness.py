@@ -14,7 +14,7 @@ from mmcore.files import read_json, sha256, write_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mmcore.experiment.prepared import ReadCache
+    from mmcore.experiment.prepared import Shared
     from mmcore.experiment.specification import Experiment
 
 CONDITIONS = "conditions.json"
@@ -29,7 +29,7 @@ def evaluate_under(
     folder: Path,
     conditions: Mapping[str, Condition],
     *,
-    known: ReadCache | None = None,
+    shared: Shared | None = None,
     tell: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure a finished run on its test rows under each condition; nothing is trained.
@@ -54,7 +54,7 @@ def evaluate_under(
     for name, condition in conditions.items():
         asked = condition.model_dump(mode="json")
         if stored.get(name, {}).get("condition") != asked:
-            measure = measure or _Measuring(experiment, folder, known, tell or (lambda event: None))
+            measure = measure or _Measuring(experiment, folder, shared, tell or (lambda event: None))
             stored[name] = {"condition": asked, "metrics": measure(condition)}
         found[name] = stored[name]["metrics"]
     if measure is not None:
@@ -96,13 +96,13 @@ def _stored(folder: Path, model: str) -> dict[str, Any]:
 class _Measuring:
     """A finished run's model and its test rows, loaded once."""
 
-    def __init__(self, experiment: Experiment, folder: Path, known: ReadCache | None, tell: Any):
+    def __init__(self, experiment: Experiment, folder: Path, shared: Shared | None, tell: Any):
         from mmcore.catalog import load as load_catalog
         from mmcore.experiment.fitted import load
         from mmcore.experiment.prepared import prepare_data
 
         self.experiment, self.fitted = experiment, load(folder)
-        self.data = prepare_data(experiment, load_catalog(), tell, known)
+        self.data = prepare_data(experiment, load_catalog(), tell, shared)
 
     def __call__(self, condition: Condition) -> dict[str, Any]:
         """`n` and the task's figures."""

@@ -16,7 +16,7 @@ from mmcore.comparison.grid import Cell
 from mmcore.comparison.robustness import evaluate_under
 from mmcore.errors import MMCoreError
 from mmcore.evaluation.conditions import Condition
-from mmcore.experiment.prepared import ReadCache
+from mmcore.experiment.prepared import Shared
 from mmcore.experiment.specification import Experiment
 from mmcore.files import read_json, write_json
 from mmcore.run import RunFolder
@@ -94,9 +94,9 @@ def run_folder(folder: Path, cell: Cell) -> Path:
 def _here(
     tasks: Mapping[str, tuple[Cell, Path]], tell: Tell, conditions: Mapping[str, Condition]
 ) -> Iterator[tuple[str, Outcome]]:
-    known = ReadCache()
+    shared = Shared()
     for key, (cell, folder) in tasks.items():
-        yield key, _outcome(cell, folder, _run_one(cell.experiment, folder, known, tell, conditions))
+        yield key, _outcome(cell, folder, _run_one(cell.experiment, folder, shared, tell, conditions))
 
 
 def _in_processes(
@@ -138,7 +138,7 @@ def _outcome(cell: Cell, folder: Path, found: Mapping[str, Any]) -> Outcome:
     return Outcome(cell, folder, **found)
 
 
-_known: ReadCache | None = None
+_shared: Shared | None = None
 
 
 def _set_threads(threads: int) -> None:
@@ -148,26 +148,26 @@ def _set_threads(threads: int) -> None:
 
 
 def _worker(experiment: dict[str, Any], folder: str, conditions: dict[str, Condition]) -> dict[str, Any]:
-    global _known
-    _known = _known or ReadCache()
-    return _run_one(Experiment.from_dict(experiment), Path(folder), _known, lambda event: None, conditions)
+    global _shared
+    _shared = _shared or Shared()
+    return _run_one(Experiment.from_dict(experiment), Path(folder), _shared, lambda event: None, conditions)
 
 
 def _run_one(
-    experiment: Experiment | None, folder: Path, known: ReadCache, tell: Tell, conditions: Mapping[str, Condition]
+    experiment: Experiment | None, folder: Path, shared: Shared, tell: Tell, conditions: Mapping[str, Condition]
 ) -> dict[str, Any]:
     """Run one experiment and test it under the conditions; what it took, or why it failed."""
     assert experiment is not None
-    found = _fit(experiment, folder, known, tell)
+    found = _fit(experiment, folder, shared, tell)
     if conditions and not found.get("error"):
         try:
-            evaluate_under(experiment, folder, conditions, known=known, tell=tell)
+            evaluate_under(experiment, folder, conditions, shared=shared, tell=tell)
         except MMCoreError as error:
             return {**found, "error": str(error).splitlines()[0]}
     return found
 
 
-def _fit(experiment: Experiment, folder: Path, known: ReadCache, tell: Tell) -> dict[str, Any]:
+def _fit(experiment: Experiment, folder: Path, shared: Shared, tell: Tell) -> dict[str, Any]:
     """Run one experiment, or say that it is finished already; what it took stands in its folder."""
     from mmcore.experiment.running import run_experiment
 
@@ -179,7 +179,7 @@ def _fit(experiment: Experiment, folder: Path, known: ReadCache, tell: Tell) -> 
     try:
         run_experiment(
             experiment, folder, resume=state not in ("absent", "finished"), overwrite=state == "finished",
-            on_event=counted, report=False, known=known,
+            on_event=counted, report=False, shared=shared,
         )  # fmt: skip
     except MMCoreError as error:
         return {"error": str(error).splitlines()[0], "seconds": time.perf_counter() - start}

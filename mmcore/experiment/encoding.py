@@ -53,22 +53,22 @@ def encode_modality(
     identity: object,
     batch_size: int,
     progress: Progress,
+    state: Callable[[nn.Module], str],
 ) -> np.ndarray:
     """Vectors `(N, D)` of one modality for all rows; zeros where it is absent. Memory-mapped.
 
     Rows are encoded in fixed batches of the rows that have the modality, so that a pass which was interrupted and
-    resumed gives the same bits as one that was not.
+    resumed gives the same bits as one that was not. `state` gives the digest of an encoder's weights.
     """
     import torch
 
     from mmcore.data.loading import batch_from_tree, collate
-    from mmcore.model.artefact import state_digest
 
     bank = next(bank for bank in encoder_banks(model) if name in bank.modalities)
     key = digest(
         {
             "encoder": identity,
-            "state": state_digest(bank.tower(name)),
+            "state": state(bank.tower(name)),
             "spec": model.input_specs[name].fingerprint(),
             "description": preparation.descriptions[name].model_dump(mode="json"),
             "rows": survey.fingerprint(name),

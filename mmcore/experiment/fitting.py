@@ -17,6 +17,7 @@ from mmcore.evaluation.gain import gain
 from mmcore.evaluation.inference import Inference, infer
 from mmcore.evaluation.metrics import scalar_metrics, scored
 from mmcore.experiment.encoding import cacheable_modalities, encode_modality
+from mmcore.experiment.prepared import Shared
 from mmcore.model.artefact import save_model
 from mmcore.model.composition import build_model
 from mmcore.training.loop import TrainingResult, train, training_device
@@ -52,6 +53,7 @@ class Fitting:
     data: PreparedData
     catalog: Catalog
     run: RunFolder
+    shared: Shared
     resume: bool = False
     features: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -87,6 +89,7 @@ class Fitting:
             samples=self.data.training_samples,
             runs={name: fitted.module for name, fitted in self.finished.items()},
             catalog=self.catalog,
+            frozen=self.shared.frozen,
         )
 
     @cached_property
@@ -110,6 +113,7 @@ class Fitting:
                 identity=self.identity(name),
                 batch_size=self.experiment.training.encode_batch_size,
                 progress=self.progress,
+                state=self.shared.frozen.digest,
             )
         return found
 
@@ -210,12 +214,18 @@ class Fitting:
 
 
 def fit_and_evaluate(
-    experiment: Experiment, data: PreparedData, catalog: Catalog, run: RunFolder, *, resume: bool
+    experiment: Experiment,
+    data: PreparedData,
+    catalog: Catalog,
+    run: RunFolder,
+    shared: Shared | None = None,
+    *,
+    resume: bool,
 ) -> dict[str, Any]:
     """Train, save and measure; returns what metrics.json holds."""
     from mmcore.experiment.predictions import write_baselines, write_embeddings, write_predictions
 
-    fitting = Fitting(experiment, data, catalog, run, resume)
+    fitting = Fitting(experiment, data, catalog, run, shared or Shared(), resume)
     fused, alone = fitting.fit()
     finished = {name: dict(fitted.manifest) for name, fitted in fitting.finished.items()}
     save_model(fused.model, run.model, {**data.manifest(experiment), "runs": finished})

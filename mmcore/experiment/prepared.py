@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mmcore.data.source import DataSource
     from mmcore.data.survey import Survey
     from mmcore.experiment.specification import Experiment
+    from mmcore.model.frozen import FrozenEncoders
     from mmcore.tasks.task import Task
 
 Tell = Callable[[dict[str, Any]], None]
@@ -84,33 +86,52 @@ class PreparedData:
         }
 
 
-class ReadCache:
-    """Data sets that were read and surveyed in this process, for experiments that differ in other things."""
+class Shared:
+    """What experiments that run in one process share: data sets that were read, and frozen encoders."""
 
     def __init__(self) -> None:
         self._read: dict[str, _Read] = {}
+        self._prepared: dict[str, PreparedData] = {}
+
+    @cached_property
+    def frozen(self) -> FrozenEncoders:
+        """Pretrained encoders that no training changes."""
+        from mmcore.model.frozen import FrozenEncoders
+
+        return FrozenEncoders()
 
     def read(self, experiment: Experiment, catalog: Catalog, tell: Tell) -> _Read:
         """The experiment's data set before it is split; read once for equal data sets, tasks and modalities."""
-        plain = experiment.to_dict()
-        key = digest([plain["dataset"], plain.get("task"), list(experiment.modalities())])
+        key = digest(_of_the_data(experiment))
         if key not in self._read:
             self._read[key] = _read(experiment, catalog, tell)
         return self._read[key]
 
+    def prepared(self, experiment: Experiment, catalog: Catalog, tell: Tell) -> PreparedData:
+        """The experiment's data, split and described; once for equal data sets, tasks, modalities, splits and seeds."""
+        key = digest([*_of_the_data(experiment), experiment.to_dict().get("split"), experiment.seed])
+        if key not in self._prepared:
+            read = self.read(experiment, catalog, tell)
+            split = split_source(read.source, read.survey, experiment.split, labels=read.strata, seed=experiment.seed)
+            self._prepared[key] = read.prepared(split, catalog)
+        return self._prepared[key]
 
-def prepare_data(experiment: Experiment, catalog: Catalog, tell: Tell, known: ReadCache | None = None) -> PreparedData:
+
+def _of_the_data(experiment: Experiment) -> list[Any]:
+    plain = experiment.to_dict()
+    return [plain["dataset"], plain.get("task"), list(experiment.modalities())]
+
+
+def prepare_data(experiment: Experiment, catalog: Catalog, tell: Tell, shared: Shared | None = None) -> PreparedData:
     """Read, survey and split the data set of an experiment, infer the task, describe the modalities that it uses.
 
     Args:
-        known: data sets that were read before, and where to keep what is read now.
+        shared: what was read before, and where to keep what is read now.
 
     Raises:
         UserError: the data can't be read, split or predicted from.
     """
-    read = (known or ReadCache()).read(experiment, catalog, tell)
-    split = split_source(read.source, read.survey, experiment.split, labels=read.strata, seed=experiment.seed)
-    prepared = read.prepared(split, catalog)
+    prepared = (shared or Shared()).prepared(experiment, catalog, tell)
     tell({"event": "message", "text": prepared.survey.summary()})
     return prepared
 

@@ -16,7 +16,7 @@ from mmcore.run import Event, RunFolder
 if TYPE_CHECKING:
     from mmcore.data.survey import RowProblem
     from mmcore.experiment.fitted import FittedModel
-    from mmcore.experiment.prepared import PreparedData, ReadCache
+    from mmcore.experiment.prepared import PreparedData, Shared
     from mmcore.experiment.specification import Experiment
 
 
@@ -43,7 +43,7 @@ def run_experiment(
     overwrite: bool = False,
     on_event: Callable[[Event], None] | None = None,
     report: bool = True,
-    known: ReadCache | None = None,
+    shared: Shared | None = None,
 ) -> Run:
     """Train, evaluate and explain an experiment, and write its run folder.
 
@@ -53,7 +53,7 @@ def run_experiment(
         overwrite: replace the run that lies there.
         on_event: told each event as it happens; events.jsonl holds them as well.
         report: whether report.html is written; `mmcore report` writes it later.
-        known: data sets that were read before, for runs that share them.
+        shared: what was read and built before in this process, for runs that share it.
 
     Raises:
         UserError: the experiment has a mistake, the data can't be used, or the folder is in use.
@@ -71,7 +71,7 @@ def run_experiment(
 
             metrics = run_folds(experiment, catalog, run, resume=resume)
         else:
-            metrics = _run_once(experiment, catalog, run, known, resume=resume)
+            metrics = _run_once(experiment, catalog, run, shared, resume=resume)
         if report:
             _write_report(run)
         run.event({"event": "run_finished", "folder": str(folder)})
@@ -80,15 +80,22 @@ def run_experiment(
 
 
 def _run_once(
-    experiment: Experiment, catalog: Catalog, run: RunFolder, known: ReadCache | None, *, resume: bool
+    experiment: Experiment, catalog: Catalog, run: RunFolder, shared: Shared | None, *, resume: bool
 ) -> dict[str, Any]:
     from mmcore.experiment.prepared import prepare_data
 
-    return fit_prepared(experiment, prepare_data(experiment, catalog, run.event, known), catalog, run, resume=resume)
+    data = prepare_data(experiment, catalog, run.event, shared)
+    return fit_prepared(experiment, data, catalog, run, shared, resume=resume)
 
 
 def fit_prepared(
-    experiment: Experiment, data: PreparedData, catalog: Catalog, run: RunFolder, *, resume: bool
+    experiment: Experiment,
+    data: PreparedData,
+    catalog: Catalog,
+    run: RunFolder,
+    shared: Shared | None = None,
+    *,
+    resume: bool,
 ) -> dict[str, Any]:
     """Fit on prepared data and write everything of the run folder but the report; the metrics."""
     from mmcore.experiment.environment import describe_environment
@@ -96,7 +103,7 @@ def fit_prepared(
 
     run.write_json("environment.json", describe_environment(experiment, catalog, data))
     write_problems(run.path / "problems.csv", data.survey.problems)
-    metrics = fit_and_evaluate(experiment, data, catalog, run, resume=resume)
+    metrics = fit_and_evaluate(experiment, data, catalog, run, shared, resume=resume)
     if experiment.explain is not None:
         from mmcore.experiment.explanations import explain_fitted
 

@@ -23,6 +23,7 @@ from mmcore.model.unimodal import UnimodalModel
 from mmcore.options import ComponentConfig
 
 if TYPE_CHECKING:
+    from mmcore.model.frozen import FrozenEncoders
     from mmcore.tasks.task import Task
 
 
@@ -45,6 +46,7 @@ def build_model(
     assets: Path | None = None,
     runs: Mapping[str, FusionModel] | None = None,
     catalog: Catalog | None = None,
+    frozen: FrozenEncoders | None = None,
 ) -> FusionModel:
     """Build a model.
 
@@ -57,6 +59,7 @@ def build_model(
         samples: training samples for encoders that adapt to them (a vocabulary).
         assets: the folder with the files of a saved model's towers; then nothing pretrained is loaded.
         runs: modality → the model of a finished run, for a strategy that names such.
+        frozen: pretrained encoders at hand, for models that share them.
 
     Raises:
         CompositionError: the parts do not fit together; the message is the reason.
@@ -70,7 +73,7 @@ def build_model(
     named = {name: choice.config for name, choice in encoders.items() if isinstance(choice.config, ComponentConfig)}
     for problem in problems({name: kinds[name] for name in used}, named, fusion, catalog):
         raise CompositionError(problem.what, hint=problem.hint)
-    bank = EncoderBank(build_slots(encoders, kinds, descriptions, samples, assets, catalog))
+    bank = EncoderBank(build_slots(encoders, kinds, descriptions, samples, assets, catalog, frozen))
     if fusion is None:
         return UnimodalModel(bank, task)
     strategy = catalog.resolve("fusion-strategy", fusion.strategy, path=("fusion", "strategy"))

@@ -120,7 +120,7 @@ class EncoderBank(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """Frozen parts stay in evaluation mode."""
-        super().train(mode)
+        self.training = self.towers.training = mode
         for tower in self.towers.values():
             train_mode(tower, mode=mode)
         return self

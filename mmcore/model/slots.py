@@ -15,12 +15,14 @@ from mmcore.catalog import as_config
 from mmcore.data.kind import CapabilityMissing
 from mmcore.declarations import Description, Encoder, Resources
 from mmcore.errors import ComponentError, CompositionError
+from mmcore.files import digest
 from mmcore.model.encoder_bank import EncoderSlot
 from mmcore.model.trainable import Trainable
 from mmcore.options import RESERVED, ComponentConfig
 
 if TYPE_CHECKING:
     from mmcore.catalog import Catalog
+    from mmcore.model.frozen import FrozenEncoders
 
 Samples = Callable[[str], Iterable[Any]]
 """Modality → decoded training samples, one at a time."""
@@ -54,8 +56,12 @@ def build_slots(
     samples: Samples | None,
     assets: Path | None,
     catalog: Catalog,
+    frozen: FrozenEncoders | None = None,
 ) -> dict[str, EncoderSlot]:
     """Build what each modality is read by; modalities that share an encoder get the same module.
+
+    Each encoder draws its random numbers from a generator of its own, whose seed is one draw from torch's: what comes
+    after it is the same whichever encoder was built, and whether it was built or at hand in `frozen`.
 
     Raises:
         CompositionError: the parts do not fit together; the message is the reason.
@@ -64,7 +70,13 @@ def build_slots(
     slots: dict[str, EncoderSlot] = {}
     for tower, names in _towers(encoders, kinds).items():
         first = encoders[names[0]]
-        slot = build_slot(names[0], first, kinds[names[0]], descriptions[names[0]], assets and assets / tower, catalog)
+        seed = int(torch.randint(2**62, ()))
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
+            slot = build_slot(
+                names[0], first, kinds[names[0]], descriptions[names[0]], assets and assets / tower, catalog,
+                frozen=None if frozen is None else (frozen, seed),
+            )  # fmt: skip
         if samples is not None and assets is None:
             adapt_to(slot.module, chain.from_iterable(samples(name) for name in names))
         for name in names:
@@ -113,9 +125,19 @@ def _towers(encoders: Mapping[str, EncoderChoice], kinds: Mapping[str, str]) -> 
 
 
 def build_slot(
-    name: str, choice: EncoderChoice, kind: str, description: Description, assets: Path | None, catalog: Catalog
+    name: str,
+    choice: EncoderChoice,
+    kind: str,
+    description: Description,
+    assets: Path | None,
+    catalog: Catalog,
+    *,
+    frozen: tuple[FrozenEncoders, int] | None = None,
 ) -> EncoderSlot:
     """Build what one modality is read by.
+
+    Args:
+        frozen: encoders at hand, and the seed that this one is built with.
 
     Raises:
         CompositionError: a plain module does not fit its kind.
@@ -126,15 +148,25 @@ def build_slot(
     resolved = catalog.resolve("encoder", choice.config, kind=kind, path=("encoders", name))
     declaration: Encoder = resolved.declaration
     weights = choice.weights or ("pretrained" if declaration.weights else "none")
-    module = catalog.build(
-        declaration, resolved.options, description, resources=Resources(weights=weights, assets=assets)
-    )
-    if not isinstance(module, nn.Module):
-        raise ComponentError(
-            f"returned {type(module).__name__}, not a torch.nn.Module", where=f"encoder {declaration.name!r}"
+    pretrained = declaration.weights is not None and weights != "none"
+    trainable = choice.trainable if choice.trainable is not None else ("none" if pretrained else "all")
+
+    def build() -> nn.Module:
+        module = catalog.build(
+            declaration, resolved.options, description, resources=Resources(weights=weights, assets=assets)
         )
-    frozen = declaration.weights is not None and weights != "none"
-    trainable = choice.trainable if choice.trainable is not None else ("none" if frozen else "all")
+        if not isinstance(module, nn.Module):
+            raise ComponentError(
+                f"returned {type(module).__name__}, not a torch.nn.Module", where=f"encoder {declaration.name!r}"
+            )
+        return module
+
+    if frozen is None or assets is not None or not pretrained or trainable != "none":
+        module = build()
+    else:
+        at_hand, seed = frozen
+        asked = [declaration.name, kind, resolved.options.model_dump(mode="json"), description.model_dump(mode="json")]
+        module = at_hand.get(digest([*asked, str(weights), seed]), build)
     return EncoderSlot(declaration, module, trainable, choice.learning_rate, choice.share)
 
 

@@ -55,7 +55,8 @@ def apply_trainable(module: nn.Module, trainable: Trainable, *, where: str) -> N
 def train_mode(module: nn.Module, *, mode: bool) -> None:
     """Put what trains into training mode, and what does not into evaluation mode: no dropout, fixed statistics."""
     if not any(parameter.requires_grad for parameter in module.parameters()):
-        module.eval()  # first, because asking each part takes longer than a small head's step
+        if any(part.training for part in module.modules()):  # setting it takes longer than a small head's step
+            module.eval()
         return
     module.train(mode)
     if not mode:

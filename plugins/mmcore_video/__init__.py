@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import mmcore
+from mmcore_video import declared
 from mmcore_video.columns import examples, looks_like_clips
-from mmcore_video.declared import encoders
 from mmcore_video.spec import VideoDescription, VideoSpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def mmcore_modality_kinds() -> Iterator[mmcore.ModalityKind]:
 @mmcore.hookimpl
 def mmcore_encoders() -> Iterator[mmcore.Encoder]:
     """`c3d`, `slowfast`, `x3d`, `timesformer` and `frame_pool`."""
-    yield from encoders()
+    yield from declared.encoders()
 
 
 def build_depth() -> Callable[..., None]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # `made_clips.py`
+sys.path.insert(0, str(Path(__file__).parent))  # `written_clips.py`
 
 from mmcore_railway import simulate
 from mmcore_railway.plan import Plan, draw_plan

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from made_clips import flat_depth, flat_video, write_frames, write_video
+from written_clips import flat_depth, flat_video, write_frames, write_video
 
 import mmcore
 from mmcore_railway import RailwayOptions, build, check
