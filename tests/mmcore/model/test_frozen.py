@@ -34,8 +34,8 @@ def built(frozen, seed=0, **changed):
 def test_a_model_of_shared_encoders_equals_one_of_its_own_bit_for_bit():
     frozen = FrozenEncoders()
     first, second, own = built(frozen), built(frozen), built(None)
-    assert first.encoders.tower("image") is second.bank.tower("image")
-    assert first.encoders.tower("image") is not own.bank.tower("image")
+    assert first.encoders.tower("image") is second.encoders.tower("image")
+    assert first.encoders.tower("image") is not own.encoders.tower("image")
     assert state_digest(first) == state_digest(second) == state_digest(own)
 
 
@@ -47,8 +47,8 @@ def test_what_trains_or_was_asked_for_otherwise_is_not_shared(modality, options)
     frozen = FrozenEncoders()
     first, second = built(frozen), built(frozen, **{modality: options})
     other = {"image": "text", "text": "image"}[modality]
-    assert first.encoders.tower(modality) is not second.bank.tower(modality)
-    assert first.encoders.tower(other) is second.bank.tower(other)
+    assert first.encoders.tower(modality) is not second.encoders.tower(modality)
+    assert first.encoders.tower(other) is second.encoders.tower(other)
 
 
 def test_only_the_encoders_used_last_are_kept():
