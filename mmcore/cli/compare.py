@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,10 +39,11 @@ def compare(
     from mmcore.comparison.compare import compare as run_grid
     from mmcore.comparison.compare import possible
     from mmcore.comparison.grid import Grid
+    from mmcore.comparison.planning import with_baselines
     from mmcore.comparison.writing import to_json
 
     chosen = Grid.load(grid, overrides or [])
-    cells = chosen.cells()
+    cells = with_baselines(chosen.cells())
     possible(cells)
     if plan:
         _show_plan(cells, as_json=as_json)
@@ -62,20 +63,32 @@ def compare(
 
 
 class _Progress:
-    """One line for each finished run, and the bars of the run that is under way."""
+    """One line for each finished run, with the time that is left, and the bars of the run that is under way."""
 
     def __init__(self) -> None:
         from mmcore.cli.progress import EventPrinter
 
         self.printer = EventPrinter()
+        self.began: float | None = None
+        self.kept = 0
 
     def __call__(self, event: dict[str, Any]) -> None:
         if event.get("event") == "grid":
             if event["done"]:
                 how = event["error"] or ("kept" if event["reused"] else f"{event['seconds']:.1f} s")
-                typer.echo(f"[{event['done']}/{event['total']}] {event['label']}: {how}", err=True)
+                typer.echo(f"[{event['done']}/{event['total']}] {event['label']}: {how}{self._left(event)}", err=True)
+            else:
+                self.began = time.monotonic()
         elif event.get("event") == "progress" and self.printer.console.is_terminal:
             self.printer.show_progress(event)
+
+    def _left(self, event: dict[str, Any]) -> str:
+        """The time that is left if the other runs take as long as those so far."""
+        self.kept += bool(event["reused"])
+        ran, left = event["done"] - self.kept, event["total"] - event["done"]
+        if self.began is None or not ran or not left:
+            return ""
+        return f"; about {_minutes((time.monotonic() - self.began) / ran * left)} left"
 
 
 def _summary(cells: list[Cell]) -> str:
@@ -87,27 +100,9 @@ def _summary(cells: list[Cell]) -> str:
     return said + (f"; {impossible} are impossible" if impossible else "")
 
 
-def _shared(cells: list[Cell]) -> list[tuple[str, int]]:
-    """Encoder passes that several runs share: which, and how many runs read it."""
-    from mmcore.catalog import load
-    from mmcore.comparison.grid import shown
-
-    def is_frozen(slot: Any, kind: str) -> bool:
-        declaration = load().get("encoder", slot.name, kind=kind)
-        keeps = slot.trainable == "none" or (slot.trainable is None and declaration.weights and slot.weights != "none")
-        return bool(keeps) and not slot.augment
-
-    runs = {cell.key: cell.experiment for cell in cells if cell.experiment is not None}
-    counted: Counter[str] = Counter()
-    for experiment in runs.values():
-        for name, slot in experiment.encoders.items():
-            if is_frozen(slot, experiment.modalities()[name]):
-                counted[f"{name} by {shown(slot.to_short_form())}"] += 1
-    return [(name, count) for name, count in counted.most_common() if count > 1]
-
-
 def _show_plan(cells: list[Cell], *, as_json: bool) -> None:
     from mmcore.cli.tables import print_json, print_table
+    from mmcore.comparison.planning import shared_passes
 
     if as_json:
         print_json(
@@ -121,9 +116,30 @@ def _show_plan(cells: list[Cell], *, as_json: bool) -> None:
         seen.add(cell.key)
         rows.append((cell.label, what))
     print_table(("combination", "what happens"), rows, title=_summary(cells))
-    shared = [(name, str(count)) for name, count in _shared(cells)]
+    shared = [(name, str(count)) for name, count in shared_passes(cells)]
     if shared:
         print_table(("encoder, passed through once", "runs that read it"), shared)
+    typer.echo(_estimated(cells))
+
+
+def _estimated(cells: list[Cell]) -> str:
+    from mmcore.comparison.estimate import estimate
+    from mmcore.errors import MMCoreError
+
+    try:
+        found = estimate(cells)
+    except MMCoreError as error:
+        return f"No estimate of the time: {str(error).splitlines()[0]}"
+    return (
+        f"In one process about {_minutes(found.seconds)} at most: {_minutes(found.passes)} in passes of frozen "
+        f"encoders, less what is cached; {_minutes(found.runs)} in training, less what stops early."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _show(table: Table, folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmcore.comparison.grid import Cell, Grid
+from mmcore.comparison.planning import with_baselines
 from mmcore.comparison.robustness import refuse_unknown
 from mmcore.comparison.running import run_cells
 from mmcore.comparison.table import Table, make_table
@@ -36,16 +37,17 @@ def compare(
         UserError: the grid has a mistake, or no combination of it is possible.
     """
     chosen = _grid(grid)
-    cells = possible(chosen.cells())
+    cells = with_baselines(chosen.cells())
+    running = possible(cells)
     conditions = chosen.sections.test_with
     refuse_unknown(
-        conditions, sorted({name for cell in cells if cell.experiment for name in cell.experiment.modalities()})
+        conditions, sorted({name for cell in running if cell.experiment for name in cell.experiment.modalities()})
     )
     home = Path(folder)
     if home.exists() and not home.is_dir():
         raise UserError("is no folder", where=str(home))
     home.mkdir(parents=True, exist_ok=True)
-    table = make_table(chosen, run_cells(cells, home, workers=workers, tell=on_event, conditions=conditions))
+    table = make_table(chosen, cells, run_cells(running, home, workers=workers, tell=on_event, conditions=conditions))
     write_table(table, home)
     return table
 

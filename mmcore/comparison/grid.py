@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, field_validator
 
-from mmcore.errors import OptionError, UserError
+from mmcore.errors import OptionError, UserError, did_you_mean
 from mmcore.evaluation.conditions import Condition
 from mmcore.experiment.document import Document, read_document
 from mmcore.experiment.overrides import with_values
@@ -21,6 +21,9 @@ from mmcore.options import Options
 
 LABEL = "label"
 """A key of a row that names it and changes nothing."""
+
+MODALITIES = "modalities"
+"""A key whose value lists the modalities that stay; null for all of them."""
 
 
 class TableSection(Options):
@@ -68,12 +71,14 @@ class Cell:
         experiment: None where the combination is impossible.
         reason: why it is.
         key: equal for combinations that come to the same experiment.
+        baselines: what `training.unimodal_baselines` says; a grid trains them once, as runs of their own.
     """
 
     changes: Mapping[str, Any]
     experiment: Experiment | None
     reason: str = ""
     key: str = ""
+    baselines: bool | None = False
 
     @property
     def label(self) -> str:
@@ -145,8 +150,9 @@ class Grid:
 
     def _cell(self, changed: dict[str, Any]) -> Cell:
         try:
-            applied = {key: value for key, value in changed.items() if key != LABEL}
+            applied = {key: value for key, value in changed.items() if key not in (LABEL, MODALITIES)}
             data = with_values(Document(self.sections.base, self.document.source, {}), applied).data
+            data = _keeping(data, changed.get(MODALITIES))
             if data.get("fusion") and len(data.get("encoders") or {}) == 1 and not _strategy_reads(data):
                 data = {**data, "fusion": None}  # one modality is left, and there is nothing to fuse
             experiment = Experiment.from_dict(data)
@@ -155,8 +161,27 @@ class Grid:
             return Cell(changed, None, _one_line(error))
         if problems:
             return Cell(changed, None, _one_line(problems[0]))
-        resolved = experiment.resolved()
-        return Cell(changed, resolved, key=digest(resolved.to_dict()))
+        asked = experiment.training.unimodal_baselines
+        plain = experiment.resolved().to_dict()
+        plain["training"] = {**plain["training"], "unimodal_baselines": False}
+        resolved = Experiment.from_dict(plain)
+        return Cell(changed, resolved, key=digest(resolved.to_dict()), baselines=asked)
+
+
+def _keeping(data: dict[str, Any], modalities: Any) -> dict[str, Any]:
+    """An experiment with these modalities alone, in its own order."""
+    if modalities is None:
+        return data
+    wanted = modalities if isinstance(modalities, list) else [modalities]
+    encoders = data.get("encoders") or {}
+    for name in wanted:
+        if name not in encoders:
+            raise OptionError(
+                f"modalities has {name!r}, which no encoder of the base reads",
+                path=(MODALITIES,),
+                hint=did_you_mean(str(name), tuple(encoders)) or f"Allowed: {', '.join(encoders)}.",
+            )
+    return {**data, "encoders": {name: slot for name, slot in encoders.items() if name in wanted}}
 
 
 def _word(key: str, value: Any) -> str:

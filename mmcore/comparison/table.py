@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mmcore.comparison.grid import LABEL, Cell, Grid, shown
+from mmcore.comparison.grid import LABEL, MODALITIES, Cell, Grid, shown
+from mmcore.comparison.planning import alone, key_of
 from mmcore.comparison.robustness import stored_figures
 from mmcore.comparison.running import Outcome
 from mmcore.report.wording import MAIN_METRIC, is_lower_better
@@ -43,6 +44,8 @@ class Row:
         folders: of its runs.
         errors: of those that failed.
         seconds: of all its runs together.
+        gain: by how much the first metric is better than of the best modality alone with the same seed; None where the
+            grid has no runs of each modality alone.
     """
 
     settings: Mapping[str, str]
@@ -51,6 +54,7 @@ class Row:
     folders: tuple[Path, ...]
     errors: tuple[str, ...]
     seconds: float
+    gain: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,15 @@ class Table:
         return {number: order.index(value) for number, value in values.items()}
 
 
-def make_table(grid: Grid, outcomes: Sequence[Outcome]) -> Table:
-    """The table of a grid's finished runs."""
-    cells = grid.cells()
+def make_table(grid: Grid, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> Table:
+    """The table of a grid's finished runs: a line for each of its combinations but for the seed.
+
+    Args:
+        cells: of the grid, impossible ones too, and its baselines.
+        outcomes: of those that ran.
+    """
     by_key = {outcome.cell.key: outcome for outcome in outcomes}
-    columns = _columns(grid)
+    columns = _columns(grid, cells)
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for cell in cells:
         if cell.experiment is not None:
@@ -101,6 +109,7 @@ def make_table(grid: Grid, outcomes: Sequence[Outcome]) -> Table:
         Row(
             dict(zip(columns, settings, strict=True)), figures, p, tuple(each.folder for each in found),
             tuple(each.error for each in found if each.error), sum(each.seconds for each in found),
+            _gain(found, by_key, metrics),
         )
         for (settings, found, figures), p in zip(lines, tests, strict=True)
     )  # fmt: skip
@@ -125,19 +134,41 @@ def _impossible(cells: Sequence[Cell]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _columns(grid: Grid) -> tuple[str, ...]:
+def _gain(found: Sequence[Outcome], by_key: Mapping[str, Outcome], metrics: Sequence[str]) -> Figure | None:
+    """The first metric of each run less that of the best modality alone, over the seeds; positive is better."""
+    gains = []
+    for outcome in found:
+        assert outcome.cell.experiment is not None
+        singles = [by_key.get(key_of(single)) for single in alone(outcome.cell.experiment).values()]
+        ran = [each for each in singles if each is not None and not each.error]
+        if outcome.error or not metrics or not ran or len(ran) < len(singles):
+            continue
+        sign = -1 if is_lower_better(metrics[0]) else 1
+        values = [_results(each.folder).get(metrics[0]) for each in (outcome, *ran)]
+        if all(value is not None for value in values):
+            fused, *others = (sign * value for value in values if value is not None)
+            gains.append(fused - max(others))
+    if not gains:
+        return None
+    return Figure(statistics.fmean(gains), statistics.stdev(gains) if len(gains) > 1 else None, len(gains))
+
+
+def _columns(grid: Grid, cells: Sequence[Cell]) -> tuple[str, ...]:
     if grid.sections.table.columns is not None:
         return tuple(grid.sections.table.columns)
     keys: dict[str, bool] = {}
-    for change in grid.changes():
-        for key, value in change.items():
+    for cell in cells:
+        for key, value in cell.changes.items():
             keys[key] = keys.get(key, False) or value is not None
-    named = LABEL in keys
+    named = any(LABEL in change for change in grid.changes())
+    added = len(cells) > len(list(grid.changes()))  # each modality alone
     found = [LABEL] if named else []
     shrinking = any(key.startswith("encoders.") and key.count(".") == 1 for key in keys) or "encoders" in keys
-    said = [key for key, has_values in keys.items() if has_values and key not in ("seed", LABEL, "fusion", "encoders")]
+    shrinking = shrinking or MODALITIES in keys or added
+    unsaid = ("seed", LABEL, MODALITIES, "fusion", "encoders")
+    said = [key for key, has_values in keys.items() if has_values and key not in unsaid]
     found += [] if named else said
-    return tuple([*found, "modalities"] if shrinking or "fusion" in keys else found) or ("modalities",)
+    return tuple([*found, MODALITIES] if shrinking or "fusion" in keys else found) or (MODALITIES,)
 
 
 def _settings(changes: Mapping[str, Any], experiment: Any, columns: Sequence[str]) -> list[str]:
@@ -147,7 +178,7 @@ def _settings(changes: Mapping[str, Any], experiment: Any, columns: Sequence[str
     for column in columns:
         if column == LABEL:
             found.append(str(changes.get(LABEL, "")))
-        elif column == "modalities":
+        elif column == MODALITIES:
             found.append(", ".join(experiment.modalities()))
         else:
             found.append(shown(changes[column] if changes.get(column) is not None else _value(data, column.split("."))))

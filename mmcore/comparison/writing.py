@@ -17,6 +17,9 @@ from mmcore.report.wording import is_lower_better, metric_name
 TEST = "p: McNemar's exact test (numbers: Wilcoxon's) against the best row, over the same test rows, seeds pooled."
 
 
+GAIN = "gain: by how much the first metric is better than of the best modality alone, with the same seed."
+
+
 def write_table(table: Table, folder: Path) -> list[Path]:
     """Write `table.md`, `table.csv`, `table.tex`, `table.html` and `table.json` into `folder`, each whole."""
     made = []
@@ -43,7 +46,24 @@ def figure_text(figure: Figure | None) -> str:
 
 def headings(table: Table) -> list[str]:
     """The column heads: settings, metrics with the better direction, the test."""
-    return [*(column_name(column) for column in table.columns), *map(metric_head, table.metrics), "p"]
+    gain = ["gain"] if has_gains(table) else []
+    return [*(column_name(column) for column in table.columns), *map(metric_head, table.metrics), *gain, "p"]
+
+
+def has_gains(table: Table) -> bool:
+    """Whether a run can be compared with each of its modalities alone."""
+    return any(row.gain is not None for row in table.rows)
+
+
+def gain_text(gain: Figure | None) -> str:
+    """A gain with its sign.
+
+    >>> gain_text(Figure(0.034, 0.01, 3)), gain_text(None)
+    ('+0.034 ± 0.010', '')
+    """
+    if gain is None:
+        return ""
+    return f"{gain.mean:+.3f}" + (f" ± {gain.sd:.3f}" if gain.sd is not None else "")
 
 
 def metric_head(metric: str) -> str:
@@ -75,6 +95,8 @@ def body(table: Table, mark: Callable[[str, int], str]) -> list[list[str]]:
             text = figure_text(row.figures.get(metric))
             place = ranks[metric].get(number, 9)
             cells.append(mark(text, place) if place < 2 and len(table.rows) > 1 else text)
+        if has_gains(table):
+            cells.append(gain_text(row.gain))
         lines.append([*cells, p_text(row)])
     return lines
 
@@ -111,6 +133,8 @@ def notes(table: Table) -> list[str]:
     over = f"Mean ± standard deviation over {'–'.join(map(str, seeds))} seeds. " if seeds and seeds[-1] > 1 else ""
     passes = ", ".join(f"{name} {count:,}" for name, count in table.passes.items()) or "none"
     found = [f"{over}{TEST}", f"Cost: {table.seconds:.1f} s; rows through frozen encoders: {passes}."]
+    if has_gains(table):
+        found.insert(1, GAIN)
     found += [f"Not run: {label}: {reason}" for label, reason in table.impossible]
     return found
 
@@ -120,12 +144,13 @@ def to_csv(table: Table) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     measured = [f"{metric}{end}" for metric in table.metrics for end in ("", "_sd", "_n")]
-    writer.writerow([*table.columns, *measured, "p", "seconds"])
+    writer.writerow([*table.columns, *measured, "gain", "p", "seconds"])
     for row in table.rows:
         cells: list[Any] = [row.settings[column] for column in table.columns]
         for metric in table.metrics:
             figure = row.figures.get(metric)
             cells += ["", "", ""] if figure is None else [figure.mean, "" if figure.sd is None else figure.sd, figure.n]
+        cells.append("" if row.gain is None else row.gain.mean)
         writer.writerow([*cells, "" if row.p is None else row.p, round(row.seconds, 3)])
     return stream.getvalue()
 
@@ -150,7 +175,7 @@ def to_latex(table: Table) -> str:
 
     count = len(table.columns)
     lines = [
-        r"\begin{tabular}{" + "l" * count + "r" * (len(table.metrics) + 1) + "}", r"\toprule",
+        r"\begin{tabular}{" + "l" * count + "r" * (len(headings(table)) - count) + "}", r"\toprule",
         " & ".join(plain(head) for head in headings(table)) + r" \\", r"\midrule",
     ]  # fmt: skip
     for row in body(table, mark):
@@ -200,6 +225,7 @@ def _row_json(row: Row) -> dict[str, Any]:
     figures = {name: {"mean": each.mean, "sd": each.sd, "n": each.n} for name, each in row.figures.items()}
     return {
         "settings": dict(row.settings), "figures": figures, "p": row.p, "seconds": row.seconds,
+        "gain": None if row.gain is None else {"mean": row.gain.mean, "sd": row.gain.sd, "n": row.gain.n},
         "runs": [str(path) for path in row.folders], "errors": list(row.errors),
     }  # fmt: skip
 

@@ -15,6 +15,7 @@ from mmcore.files import digest
 if TYPE_CHECKING:
     from torch import nn
 
+    from mmcore.data.loading import RowDataset
     from mmcore.data.source import DataSource
     from mmcore.data.survey import Survey
     from mmcore.model.encoder_bank import EncoderBank
@@ -79,13 +80,12 @@ def encode_modality(
     )
     column = list(survey.modalities).index(name)
     wanted = np.flatnonzero(survey.present[:, column] & survey.usable)
-    only = Preparation({name: preparation.fields[name]}, {name: preparation.kinds[name]}, preparation.descriptions)
     with open_features(key, len(survey.usable), bank.dims[name], batch_size=batch_size, rows=wanted) as features:
         total = len(wanted)
         missing = features.missing_batches()
         if not missing:
             return features.array()
-        rows = only.dataset(_OneModality(model, name), source.rows, root=source.root, indices=wanted)  # type: ignore[arg-type]
+        rows = rows_of_modality(model, name, source, preparation, wanted)
         done = total - sum(len(batch) for batch in missing)
         progress(f"encode {name}", done, total)
         model.eval()
@@ -97,6 +97,14 @@ def encode_modality(
             done += len(batch)
             progress(f"encode {name}", done, total)
         return features.array()
+
+
+def rows_of_modality(
+    model: FusionModel, name: str, source: DataSource, preparation: Preparation, rows: np.ndarray
+) -> RowDataset:
+    """These rows of one modality, prepared as the model reads it."""
+    only = Preparation({name: preparation.fields[name]}, {name: preparation.kinds[name]}, preparation.descriptions)
+    return only.dataset(_OneModality(model, name), source.rows, root=source.root, indices=rows)  # type: ignore[arg-type]
 
 
 class _OneModality:

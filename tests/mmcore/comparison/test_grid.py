@@ -125,6 +125,52 @@ def test_equal_experiments_run_once_and_impossible_ones_not_at_all(items, tmp_pa
     assert [event["reused"] for event in again if event["event"] == "grid" and event["done"]] == [True] * 4
 
 
+def test_each_modality_alone_runs_once_in_a_grid_and_the_gain_is_over_the_best_of_them(items, tmp_path):
+    training = {"epochs": 2, "batch_size": 32, "unimodal_baselines": True, "device": "cpu"}
+    grid = {
+        "base": base(items, training=training),
+        "vary": {"fusion.method": ["concat", "addition"], "seed": [1, 2]},
+    }
+    table = mmcore.compare(grid, tmp_path)
+    assert [(row.settings["fusion.method"], row.settings["modalities"]) for row in table.rows] == [
+        ("concat", "title, facts"), ("addition", "title, facts"), ("–", "title"), ("–", "facts"),
+    ]  # fmt: skip
+    assert len(list((tmp_path / "runs").iterdir())) == 8
+    scores = [
+        [json.loads((path / "metrics.json").read_text())["test"]["top1"] for path in row.folders] for row in table.rows
+    ]
+    for row, fused in zip(table.rows[:2], scores[:2], strict=True):
+        gains = [score - max(one, other) for score, one, other in zip(fused, scores[2], scores[3], strict=True)]
+        assert row.gain == Figure(pytest.approx(np.mean(gains)), pytest.approx(np.std(gains, ddof=1)), 2)
+    assert [row.gain for row in table.rows[2:]] == [None, None]
+    assert "| gain | p |" in (tmp_path / "table.md").read_text()
+
+
+def test_modalities_lists_those_that_stay(items):
+    vary = {"modalities": [None, ["facts"], ["facts", "title"], ["sound"]]}
+    cells = Grid.from_dict({"base": base(items), "vary": vary}).cells()
+    assert [cell.experiment and list(cell.experiment.encoders) for cell in cells] == [
+        ["title", "facts"], ["facts"], ["title", "facts"], None,
+    ]  # fmt: skip
+    assert cells[1].experiment.fusion is None
+    assert cells[0].key == cells[2].key
+    assert "'sound'" in cells[3].reason
+
+
+def test_the_estimate_grows_with_epochs_and_counts_a_shared_pass_once(items):
+    from mmcore.comparison.estimate import OVERHEAD, estimate
+    from mmcore.comparison.planning import shared_passes
+
+    def of(**training):
+        settings = {"batch_size": 32, "unimodal_baselines": False, "device": "cpu", **training}
+        return Grid.from_dict({"base": base(items, training=settings), "vary": {"seed": [1, 2, 3]}}).cells()
+
+    few, many = estimate(of(epochs=1)), estimate(of(epochs=400))
+    assert few.passes > 0
+    assert many.runs > few.runs > 3 * OVERHEAD
+    assert shared_passes(of(epochs=1)) == [("title by hf_text", 3)]
+
+
 def test_a_run_that_fails_is_told_in_the_table_and_the_others_go_on(items, tmp_path):
     lost = items.with_name("one-class.csv")
     lost.write_text("title,weight,price,class\n" + "a,1,1,x\n" * 30)
