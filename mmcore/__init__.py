@@ -33,7 +33,7 @@ _HOMES = {
     "mmcore.representation": ("Output", "Representation"),
     "mmcore.model.fusion_model": ("FusionModel", "MethodFactory"),
     "mmcore.model.encoder_bank": ("EncoderBank",),
-    "mmcore.model.composition": ("compose",),
+    "mmcore.model.composition": ("EncoderChoice", "compose"),
     "mmcore.model.parts": ("Parts", "build_encoder"),
     "mmcore.attribution.game": ("Game",),
     "mmcore.attribution.request": ("GameRequest",),
@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from mmcore.files import writing as writing
     from mmcore.hookspecs import Command as Command
     from mmcore.hookspecs import hookimpl as hookimpl
+    from mmcore.model.composition import EncoderChoice as EncoderChoice
     from mmcore.model.composition import compose as compose
     from mmcore.model.encoder_bank import EncoderBank as EncoderBank
     from mmcore.model.fusion_model import FusionModel as FusionModel
