@@ -47,7 +47,7 @@ def evaluate_under(
     Raises:
         UserError: a condition does not fit the modalities' kinds, or the data can't be read.
     """
-    model = sha256(folder / "model" / "model.safetensors")
+    model = sha256(folder / "model" / "model.json")  # which holds the hashes of all files of the model
     stored = _stored(folder, model)
     found = {}
     measure = None

@@ -63,15 +63,22 @@ class Survey:
         return len(self.usable)
 
     def fingerprint(self, modality: str) -> str:
-        """A text that changes when a sample of this modality changes, in any row, or when rows are reordered."""
+        """A text that changes when a sample of this modality changes, in any row, or when rows are reordered.
+
+        It stays the same when other modalities or targets change, so that what was computed of this one still holds.
+        """
         import xxhash
 
         hasher, column = xxhash.xxh3_128(), self.modalities.index(modality)
         for start in range(0, len(self), 65536):  # by the block: the arrays stay on disk
-            block = slice(start, start + 65536)
-            hasher.update(self.content[block, column].tobytes())
-            hasher.update(self.usable[block].tobytes())
+            hasher.update(self.content[start : start + 65536, column].tobytes())
         return hasher.hexdigest()
+
+    def readable(self, modality: str) -> np.ndarray:
+        """Numbers of the rows that have this modality, ascending; rows with problems of their own elsewhere too."""
+        found = np.array(self.present[:, self.modalities.index(modality)])
+        found[[problem.row for problem in self.problems if problem.modality == modality]] = False
+        return np.flatnonzero(found)
 
     def leaving_out(self, problems: Sequence[RowProblem]) -> Survey:
         """The survey with further rows that can't be used, and why."""

@@ -78,8 +78,7 @@ def encode_modality(
             "threads": torch.get_num_threads(),  # sums are split by thread, so the last bits depend on it
         }
     )
-    column = list(survey.modalities).index(name)
-    wanted = np.flatnonzero(survey.present[:, column] & survey.usable)
+    wanted = survey.readable(name)  # more than this run's rows: the same pass serves runs of other modalities
     with open_features(key, len(survey.usable), bank.dims[name], batch_size=batch_size, rows=wanted) as features:
         total = len(wanted)
         missing = features.missing_batches()

@@ -228,7 +228,7 @@ def fit_and_evaluate(
     fitting = Fitting(experiment, data, catalog, run, shared or Shared(), resume)
     fused, alone = fitting.fit()
     finished = {name: dict(fitted.manifest) for name, fitted in fitting.finished.items()}
-    save_model(fused.model, run.model, {**data.manifest(experiment), "runs": finished})
+    save_model(fused.model, run.model, {**data.manifest(experiment), "runs": finished}, fitting.shared.frozen)
     write_predictions(run.path / "predictions.parquet", data, fused.inferences)
     write_embeddings(run.path / "embeddings.parquet", data, fused.inferences)
     if alone:

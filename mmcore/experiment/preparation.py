@@ -127,15 +127,14 @@ class Preparation:
         return cls(fields, kinds, descriptions, source.synchronised)
 
     def misfits(self, source: DataSource, survey: Survey) -> list[RowProblem]:
-        """Usable rows with a sample that does not fit what the training rows look like, by kinds that check it."""
+        """Rows with a sample that does not fit what the training rows look like, by kinds that check it."""
         checking = [name for name, kind in self.kinds.items() if type(kind).check is not Kind.check]
         if not checking:
             return []
         reader = RowReader({name: self.fields[name] for name in checking}, self.kinds, source.root)
         found = []
-        for number, row in iterate_rows(
-            source.rows, [*reader.columns, *([source.id] if source.id else [])], np.flatnonzero(survey.usable)
-        ):
+        rows = np.unique(np.concatenate([survey.readable(name) for name in checking]))
+        for number, row in iterate_rows(source.rows, [*reader.columns, *([source.id] if source.id else [])], rows):
             for name, error in self.unfit(reader.read(row).samples).items():
                 found.append(RowProblem(number, row_id(source, number, row), name, error.reason, str(error)))
         return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +15,43 @@ from safetensors.torch import load_file, save_file
 
 from mmcore.errors import RunError
 from mmcore.files import read_json, sha256, write_json, writing
-from mmcore.model.encoder_bank import banks_in
+from mmcore.model.encoder_bank import EncoderBank, banks_in
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from mmcore.model.frozen import FrozenEncoders
+
 FORMAT_VERSION = 1
 """The version of the layout of a model folder."""
 
-STATE, MANIFEST, ASSETS = "model.safetensors", "model.json", "assets"
+STATE, FROZEN, MANIFEST, ASSETS = "model.safetensors", ".frozen.safetensors", "model.json", "assets"
 
 
-def save_model(model: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write `model.safetensors`, `assets/<tower>/` and, last, `model.json` with the manifest and their hashes.
+@dataclass(frozen=True)
+class SavedFile:
+    """A file as it was written, and its hash."""
 
-    A model that was in the folder is replaced. The same model and manifest give the same bytes.
+    path: Path
+    inode: int
+    sha256: str
+
+
+def save_model(
+    model: nn.Module, folder: Path, manifest: Mapping[str, Any], frozen: FrozenEncoders | None = None
+) -> None:
+    """Write the state, `assets/<tower>/` and, last, `model.json` with the manifest and the files' hashes.
+
+    `<tower>.frozen.safetensors` holds an encoder of which nothing trained, `model.safetensors` all else. A model that
+    was in the folder is replaced. The same model and manifest give the same bytes.
+
+    Args:
+        frozen: encoders that models share; of one that was saved before, the file is linked, where the file system
+            can, and takes no space again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    for old in (folder / MANIFEST, *folder.glob(f"*{FROZEN}")):
+        old.unlink(missing_ok=True)
     shutil.rmtree(folder / ASSETS, ignore_errors=True)
     for bank in banks_in(model.modules()):
         for name, tower in bank.towers.items():
@@ -38,11 +59,16 @@ def save_model(model: nn.Module, folder: Path, manifest: Mapping[str, Any]) -> N
             if callable(save_assets):
                 (folder / ASSETS / name).mkdir(parents=True, exist_ok=True)
                 save_assets(folder / ASSETS / name)
-    tensors, aliases = _unshared(model)
-    with writing(folder / STATE) as temporary:
-        save_file(tensors, temporary)
+    towers = _frozen_towers(model)
+    names, aliases = _unshared(model)
+    hashes = {}
+    for prefix, (name, tower) in towers.items():
+        own = {each: value for each, value in names.items() if each.startswith(prefix)}
+        hashes[f"{name}{FROZEN}"] = _save_tower(own, prefix, tower, folder / f"{name}{FROZEN}", frozen)
+    rest = {each: value for each, value in names.items() if not each.startswith(tuple(towers))}
+    _save(rest, folder / STATE)
     files = [folder / STATE, *sorted(path for path in (folder / ASSETS).rglob("*") if path.is_file())]
-    hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    hashes |= {path.relative_to(folder).as_posix(): sha256(path) for path in files}
     about = {"format_version": FORMAT_VERSION, "aliases": aliases, "sha256": hashes}
     write_json(folder / MANIFEST, {**manifest, **about})
 
@@ -79,7 +105,9 @@ def load_state(model: nn.Module, folder: Path) -> None:
         RunError: a tensor is missing, unknown or of another shape.
     """
     manifest = read_manifest(folder)
-    state = load_file(folder / STATE)
+    state: dict[str, torch.Tensor] = {}
+    for path in sorted(folder / name for name in manifest["sha256"] if name == STATE or name.endswith(FROZEN)):
+        state |= load_file(path)
     for name, first in manifest["aliases"].items():
         state[name] = state[first]
     own = model.state_dict()
@@ -110,6 +138,51 @@ def _bytes(value: torch.Tensor) -> memoryview | bytes:
     return plain.reshape(-1).view(torch.uint8).numpy().data if plain.numel() else b""
 
 
+def _frozen_towers(model: nn.Module) -> dict[str, tuple[str, nn.Module]]:
+    """Prefix of the names in the state → name and module of each encoder of which nothing trains."""
+    found: dict[str, tuple[str, nn.Module]] = {}
+    for path, bank in model.named_modules():
+        if not isinstance(bank, EncoderBank):
+            continue
+        for name, tower in bank.towers.items():
+            taken = {known for known, _ in found.values()}
+            parameters = list(tower.parameters())
+            if parameters and name not in taken and not any(each.requires_grad for each in parameters):
+                found[f"{path}.towers.{name}.".lstrip(".")] = (name, tower)
+    return found
+
+
+def _save_tower(
+    tensors: Mapping[str, torch.Tensor], prefix: str, tower: nn.Module, path: Path, frozen: FrozenEncoders | None
+) -> str:
+    """Write or link an encoder's file; its hash."""
+    key = None if frozen is None else f"{prefix} {frozen.digest(tower)} {sorted(tensors)}"
+    known = frozen.saved.get(key) if frozen is not None and key is not None else None
+    if known is not None and _link(known, path):
+        return known.sha256
+    _save(tensors, path)
+    hashed = sha256(path)
+    if frozen is not None and key is not None:
+        frozen.saved[key] = SavedFile(path, path.stat().st_ino, hashed)
+    return hashed
+
+
+def _link(saved: SavedFile, path: Path) -> bool:
+    """Give a file a second name; False where that can't be done, or another file has taken its place."""
+    path.unlink(missing_ok=True)
+    try:
+        os.link(saved.path, path)
+    except OSError:
+        return False
+    return path.stat().st_ino == saved.inode
+
+
+def _save(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    whole = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+    with writing(path) as temporary:
+        save_file(whole, temporary)
+
+
 def _unshared(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The state with each tensor once, and under which name a tensor that has several is to be found."""
     tensors: dict[str, torch.Tensor] = {}
@@ -121,5 +194,5 @@ def _unshared(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str]
             aliases[name] = first[key]
             continue
         first[key] = name
-        tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        tensors[name] = value
     return tensors, aliases

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from mmcore.model.artefact import state_digest
+from mmcore.model.artefact import SavedFile, state_digest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +25,8 @@ class FrozenEncoders:
     def __init__(self) -> None:
         self._built: OrderedDict[str, nn.Module] = OrderedDict()
         self._digests: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+        self.saved: dict[str, SavedFile] = {}
+        """What an encoder's state stands for → a file that holds it."""
 
     def get(self, key: str, build: Callable[[], nn.Module]) -> nn.Module:
         """The encoder that `key` stands for, built where it is not at hand."""

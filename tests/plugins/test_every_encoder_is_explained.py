@@ -1,4 +1,4 @@
-"""Each encoder beside another modality: `mm_shap` parts the prediction among the players of both, and shares sum to one."""
+"""Each encoder beside another modality: `mm_shap` parts a prediction among both, and the values sum to it."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ import pytest
 
 from mmcore.data.reading import RowReader
 from mmcore.data.source import DataSource, ModalityField
-from mmcore.data.survey import survey
+from mmcore.data.survey import RowProblem, survey
 from mmcore.data.tables import read_table
 from mmcore.errors import DataError
 
@@ -92,6 +92,21 @@ def test_a_second_survey_reads_the_cache_and_a_changed_file_is_read_again(make, 
     third = survey(*make(rows))
     assert third.fingerprint("photo") != first.fingerprint("photo")
     assert third.fingerprint("title") == first.fingerprint("title")
+
+
+def test_what_other_modalities_suffer_from_changes_neither_rows_nor_fingerprint_of_this_one(make, tmp_path):
+    whole, broken = good(3), good(3)
+    for row in (*whole, *broken):
+        row["photo"] = "a.bin"
+    (tmp_path / "a.bin").write_bytes(b"one")
+    broken[1]["photo"] = "nowhere.bin"
+    first, second = survey(*make(whole)), survey(*make(broken), limit=0.5)
+    assert not second.usable[1]
+    assert second.fingerprint("title") == first.fingerprint("title")
+    assert second.readable("title").tolist() == first.readable("title").tolist() == [0, 1, 2]
+    assert second.readable("photo").tolist() == [0, 2]
+    misfit = second.leaving_out([RowProblem(0, "0", "title", "unfit", "of another kind")])
+    assert misfit.readable("title").tolist() == [1, 2]
 
 
 def test_the_fingerprint_changes_when_rows_are_reordered(make):

@@ -13,6 +13,7 @@ from mmcore.errors import RunError
 from mmcore.files import read_json, write_json
 from mmcore.model.artefact import load_state, read_manifest, save_model, state_digest
 from mmcore.model.composition import EncoderChoice, FusionChoice, build_model
+from mmcore.model.frozen import FrozenEncoders
 from mmcore.options import ComponentConfig
 
 TASK = mmcore.SingleLabel(classes=["x", "y"])
@@ -85,6 +86,37 @@ def test_an_encoder_that_modalities_share_is_saved_once(tmp_path):
     load_state(other, tmp_path)
     batch = make_batch()
     assert torch.equal(model(batch).logits, other(batch).logits)
+
+
+def test_an_encoder_of_which_nothing_trained_has_a_file_of_its_own_that_models_can_share(tmp_path):
+    frozen = FrozenEncoders()
+    model = build()
+    frozen.get("a", lambda: model.encoders.tower("a").requires_grad_(False))
+    for name in ("one", "two", "alone"):
+        save_model(model, tmp_path / name, {}, None if name == "alone" else frozen)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two") == contents(tmp_path / "alone")
+    names = ["a.frozen.safetensors", "assets/a/shift.json", "assets/b/shift.json", "model.json", "model.safetensors"]
+    assert sorted(contents(tmp_path / "one")) == names
+    files = [(tmp_path / name / "a.frozen.safetensors").stat() for name in ("one", "two", "alone")]
+    assert files[0].st_ino == files[1].st_ino != files[2].st_ino
+    shutil.rmtree(tmp_path / "one")
+    other = build(seed=9, assets=tmp_path / "two" / "assets")
+    load_state(other, tmp_path / "two")
+    assert state_digest(other) == state_digest(model)
+
+
+def test_a_frozen_encoder_s_file_is_written_again_once_its_first_one_is_gone_or_its_weights_changed(tmp_path):
+    frozen, model = FrozenEncoders(), build()
+    tower = model.encoders.tower("a").requires_grad_(False)
+    save_model(model, tmp_path / "one", {}, frozen)
+    shutil.rmtree(tmp_path / "one")
+    save_model(model, tmp_path / "two", {}, frozen)
+    before = read_manifest(tmp_path / "two")["sha256"]["a.frozen.safetensors"]
+    with torch.no_grad():
+        next(tower.parameters()).add_(1)
+    save_model(model, tmp_path / "three", {}, frozen)
+    assert read_manifest(tmp_path / "three")["sha256"]["a.frozen.safetensors"] != before
+    assert read_manifest(tmp_path / "two")
 
 
 class Tied(nn.Module):
