@@ -1,18 +1,52 @@
-"""Write what follows from the code: the table of components in the README, the commands' help, the experiment's schema.
+"""Write what follows from the code: the README's list of components, docs/encoders.md, docs/methods.md, the commands'
+help, the experiment's schema.
 
 `python docs/generate.py` writes; with `--check` it only says what is stale, and exits with 1.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from mmcore.catalog import Entry
+    from mmcore.declarations import Encoder, FusionMethod
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- components: written by `make docs` -->", "<!-- end of components -->"
+
+ENCODERS = """# Encoders
+
+Written by `make docs` from what the encoders declare; `mmcore show encoder NAME` says it with all options.
+
+Beside its own options every encoder takes `weights`: `pretrained` (the default where there are such weights), `none`, or
+the path of a file. Pretrained weights are not trained unless `trainable` says so, and a frozen encoder's vectors are
+computed once. What was downloaded once stays in the cache of the library that loads it, and needs no network again; a
+saved model never does. Weights keep their own licences.
+"""
+
+METHODS = """# Fusion methods
+
+Written by `make docs` from what the methods declare and from the code that computes them; `mmcore show fusion-method NAME`
+says the same of one. A method belongs to a level, and a level to a strategy:
+
+"""
+
+METHODS_NOTES = """
+At representation level `x_m` is modality m's vector (or its tokens), `W`, `U`, `A` are learned matrices and `⊙` multiplies
+number by number. With `project` every vector is projected first; with `hidden` an MLP follows. Whatever stands where a
+modality is absent never reaches the result. *Learns from decisions*: fitted after training, on the validation split alone.
+
+"""
 
 
 def main() -> int:
@@ -38,23 +72,155 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "README.md": f"{before}{BEGIN}\n{component_table()}{END}{after}",
         ROOT / "docs" / "commands.md": commands(),
+        ROOT / "docs" / "encoders.md": encoders(),
         ROOT / "docs" / "experiment.schema.json": experiment_schema(),
+        ROOT / "docs" / "methods.md": methods(),
     }
 
 
-def component_table() -> str:
-    """The built-in components as Markdown."""
+def built_in(type_: Any) -> list[Entry]:
+    """The components of a type that mmcore itself brings."""
     from mmcore.catalog import load
+
+    return [entry for entry in load().entries(type_) if entry.distribution == "mmcore-framework"]
+
+
+def component_table() -> str:
+    """The names of the built-in components as Markdown."""
     from mmcore.cli.components import TITLES
 
-    lines = ["", "| type | name | for | what |", "|---|---|---|---|"]
+    names: dict[tuple[str, str], list[str]] = {}
     for type_, title in TITLES.items():
-        for entry in load().entries(type_):
-            if entry.distribution != "mmcore-framework":
-                continue
-            levels = getattr(entry.declaration, "level", "") or " or ".join(getattr(entry.declaration, "levels", ()))
-            lines.append(f"| {title} | `{entry.name}` | {entry.kind or levels} | {entry.declaration.summary} |")
-    return "\n".join(lines) + "\n\n"
+        for entry in built_in(type_):
+            level = getattr(entry.declaration, "level", "")
+            names.setdefault((title, entry.kind or level), []).append(f"`{entry.name}`")
+    rows = [(title, of, ", ".join(found)) for (title, of), found in names.items()]
+    return "\n" + table(("type", "for", "names"), rows) + "\n"
+
+
+def encoders() -> str:
+    """The encoders, their weights and licences, and what they need without a network."""
+    parts = [ENCODERS]
+    heads = ("encoder", "what", "weights", "their licence", "without a network", "code", "extra", "reference")
+    for kind in sorted({entry.kind or "" for entry in built_in("encoder")}):
+        rows = []
+        for entry in built_in("encoder"):
+            if entry.kind == kind:
+                about: Encoder = entry.declaration  # type: ignore[assignment]
+                source, licence = (about.weights.source, about.weights.licence) if about.weights else ("none", "–")
+                extra = re.sub(r".*\[(.*)\]", r"`\1`", about.extra) or "–"
+                rows.append(
+                    (f"`{entry.name}`", about.summary, source, licence, without_network(about))
+                    + (about.licence or "–", extra, linked(about.reference) or "–")
+                )
+        parts.append(f"## {kind}\n\n{table(heads, rows)}")
+    return "\n".join(parts) + (
+        "\n*Code*: the licence of code or of a method that is not mmcore's own. *Extra*: what to install, as in "
+        '`pip install "mmcore-framework[vision]"`.\n'
+    )
+
+
+def without_network(about: Encoder) -> str:
+    """What an encoder needs where nothing can be downloaded."""
+    options = about.options.model_fields
+    if about.weights is None:
+        return "works: it is trained from scratch"
+    if about.weights.offline:
+        return "works with the default `encoder`" if "encoder" in options else "works: the weights come in a package"
+    if "scratch" in options:
+        return "`model`: a folder with its files; or `scratch`, to be trained"
+    return "`weights`: a path; or `none`, to be trained"
+
+
+def methods() -> str:
+    """The fusion methods: level, what they read, equation, reference, defaults."""
+    parts = [METHODS]
+    levels: dict[str, list[Entry]] = {}
+    for entry in built_in("fusion-method"):
+        levels.setdefault(entry.declaration.level, []).append(entry)  # type: ignore[attr-defined]
+    rows = [
+        (level, ", ".join(f"`{each.name}`" for each in built_in("fusion-strategy") if level in each.declaration.levels))  # type: ignore[attr-defined]
+        for level in levels
+    ]
+    parts += [table(("level", "strategy"), rows), METHODS_NOTES]
+    heads = ("method", "level", "reads", "learns from decisions", "reference")
+    overview = []
+    for level, entries in levels.items():
+        for entry in entries:
+            about: FusionMethod = entry.declaration  # type: ignore[assignment]
+            facts = (level, READS[level, about.reads], when_it_learns(about), linked(about.reference) or "–")
+            overview.append((f"[`{entry.name}`](#{entry.name})", *facts))
+    parts.append(table(heads, overview))
+    for entries in levels.values():
+        parts += [method(entry.declaration) for entry in entries]  # type: ignore[arg-type]
+    return "".join(parts)
+
+
+READS = {
+    ("input", "tokens"): "tokens of stems",
+    ("input", "grid"): "grids",
+    ("representation", "vector"): "vectors",
+    ("representation", "tokens"): "tokens",
+    ("decision", "vector"): "logits",
+}
+
+
+def when_it_learns(about: FusionMethod) -> str:
+    """Whether a method is fitted to held-out decisions: always, with an option, or never."""
+    options = about.options()
+    if about.learns(options):
+        return "yes"
+    switches = [name for name in about.options.model_fields if getattr(options, name) is False]
+    found = [name for name in switches if about.learns(options.model_copy(update={name: True}))]
+    return f"with `{found[0]}`" if found else "no"
+
+
+def method(about: FusionMethod) -> str:
+    """A section on one method, with the words of the class that computes it."""
+    import mmcore
+
+    width = 3 if about.level == "decision" else 8
+    task = mmcore.SingleLabel(classes=("a", "b", "c"))
+    options = about.options.model_validate(dict(about.tiny))
+    module = about.build(options, dict.fromkeys(("first", "second"), width), task)
+    said = re.split(r"\n\n(?:Args|Raises|Attributes):\n", inspect.getdoc(type(module)) or "")[0]
+    paragraphs = [linked(" ".join(each.split())) for each in said.split("\n\n")]
+    rows = [
+        (f"`{name}`", f"`{json.dumps(info.get_default(call_default_factory=True))}`", info.description or "")
+        for name, info in about.options.model_fields.items()
+    ]
+    told = table(("option", "default", "meaning"), rows) if rows else "It has no options.\n"
+    return "\n".join([f"\n## {about.name}\n", f"{about.summary}.\n", *(f"{each}\n" for each in paragraphs), told])
+
+
+def linked(text: str) -> str:
+    """Papers by their address.
+
+    >>> linked("after arXiv:2406.04349")
+    'after [arXiv:2406.04349](https://arxiv.org/abs/2406.04349)'
+    """
+
+    def link(found: re.Match[str]) -> str:
+        name, number = found.group(), found.group().partition(":")[2]
+        if name.startswith("http"):
+            return f"[{name.partition('//')[2]}]({name})"
+        return (
+            f"[{name}]({'https://arxiv.org/abs/' if name.startswith('arXiv') else 'https://doi.org/'}{quote(number)})"
+        )
+
+    return re.sub(r"arXiv:\d{4}\.\d{4,5}|doi:10\.[\w./()-]*\w|https://[\w./?=&-]*\w", link, text)
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
+    return "\n".join(_lines(heads, rows)) + "\n"
+
+
+def _lines(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
 def commands() -> str:

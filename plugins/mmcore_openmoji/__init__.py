@@ -16,10 +16,13 @@ ATTRIBUTION = (
 
 
 class OpenMojiOptions(mmcore.Options):
-    """What to predict, and how large the drawings are."""
+    """What to predict, how many drawings, and how large they are."""
 
     target: Literal["group", "subgroup"] = mmcore.Field(
         "group", description="nine groups (1,898 emoji), or a hundred subgroups (1,903)"
+    )
+    rows: int | None = mmcore.Field(
+        None, ge=18, description="this many emoji, evenly from all groups, to try something; all of them if left out"
     )
     size: int = mmcore.Field(224, ge=16, le=1024, description="width and height of the drawings, in pixels")
 
@@ -35,6 +38,9 @@ def build(options: OpenMojiOptions) -> mmcore.DataSource:
     from mmcore_openmoji.names import emoji_rows
 
     rows = emoji_rows(target=options.target)
+    if options.rows is not None and options.rows < len(rows):
+        grouped = sorted(rows, key=lambda row: row["group"])
+        rows = [grouped[number * len(rows) // options.rows] for number in range(options.rows)]
     folder = draw([row["id"] for row in rows], size=options.size)
     return mmcore.DataSource(
         rows=mmcore.read_table(rows),

