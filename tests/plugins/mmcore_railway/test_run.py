@@ -8,7 +8,6 @@ import pytest
 import mmcore
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "railway.yaml"
-EXPLAIN = ["explain.rows=1", "explain.explainer.permutations=2"]
 C3D = {"name": "c3d", "weights": "none", "width": 0.03, "frames": 4, "size": 32, "dropout": 0.0, "squash": True}
 
 
@@ -47,13 +46,10 @@ def test_a_clip_without_depth_is_trained_on_and_predicted_by_what_it_has(with_a_
 
 
 def test_the_example_runs_at_reduced_size(simulated, tmp_path):
-    smaller = [
-        f"encoders.{name}.{option}" for name in ("rgb", "depth") for option in ("frames=4", "size=32", "width=8")
-    ]
-    experiment = mmcore.Experiment.load(
-        EXAMPLE,
-        overrides=[f"dataset.path={simulated}", "training.epochs=1", "training.batch_size=4", *smaller, *EXPLAIN],
-    )
+    small = ("frames=4", "size=32", "width=8")
+    smaller = [f"encoders.{name}.{option}" for name in ("rgb", "depth") for option in small]
+    shorter = ["training.epochs=1", "training.batch_size=4", "explain.rows=1", "explain.explainer.permutations=2"]
+    experiment = mmcore.Experiment.load(EXAMPLE, overrides=[f"dataset.path={simulated}", *smaller, *shorter])
     run = experiment.run(tmp_path / "run")
     assert 0 <= run.metrics["test"]["top1"] <= 1
     assert (tmp_path / "run" / "report.html").is_file()
