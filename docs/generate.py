@@ -12,14 +12,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from mmcore.catalog import Entry
-    from mmcore.declarations import Encoder, FusionMethod
+    from mmcore.declarations import Encoder, FusionMethod, FusionStrategy
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- components: written by `make docs` -->", "<!-- end of components -->"
@@ -28,25 +29,29 @@ ENCODERS = """# Encoders
 
 Written by `make docs` from what the encoders declare; `mmcore show encoder NAME` says it with all options.
 
-Beside its own options every encoder takes `weights`: `pretrained` (the default where there are such weights), `none`, or
-the path of a file. Pretrained weights are not trained unless `trainable` says so, and a frozen encoder's vectors are
+Beside its own options every encoder takes `weights`: `pretrained` (the default where there are such weights), `none`,
+or the path of a file. Pretrained weights are not trained unless `trainable` says so, and a frozen encoder's vectors are
 computed once. What was downloaded once stays in the cache of the library that loads it, and needs no network again; a
 saved model never does. Weights keep their own licences.
 """
 
 METHODS = """# Fusion methods
 
-Written by `make docs` from what the methods declare and from the code that computes them; `mmcore show fusion-method NAME`
-says the same of one. A method belongs to a level, and a level to a strategy:
+Written by `make docs` from what the methods declare and from the code that computes them; `mmcore show fusion-method
+NAME` says the same of one. A method belongs to a level, and a level to a strategy:
 
 """
 
 METHODS_NOTES = """
-At representation level `x_m` is modality m's vector (or its tokens), `W`, `U`, `A` are learned matrices and `⊙` multiplies
-number by number. With `project` every vector is projected first; with `hidden` an MLP follows. Whatever stands where a
-modality is absent never reaches the result. *Learns from decisions*: fitted after training, on the validation split alone.
+*Learns from decisions*: it is fitted after training, on the validation split alone. At representation level `x_m` is
+modality m's vector (or its tokens), `W`, `U` and `A` are learned, and `⊙` multiplies number by number. Whatever stands
+where a modality is absent never reaches the result. Most methods have these options:
 
 """
+
+LEVELS = ("input", "representation", "decision")
+COMMON = 10
+"""An option that so many methods have, with the same default, is explained once."""
 
 
 def main() -> int:
@@ -102,21 +107,31 @@ def encoders() -> str:
     """The encoders, their weights and licences, and what they need without a network."""
     parts = [ENCODERS]
     heads = ("encoder", "what", "weights", "their licence", "without a network", "code", "extra", "reference")
-    for kind in sorted({entry.kind or "" for entry in built_in("encoder")}):
-        rows = []
-        for entry in built_in("encoder"):
-            if entry.kind == kind:
-                about: Encoder = entry.declaration  # type: ignore[assignment]
-                source, licence = (about.weights.source, about.weights.licence) if about.weights else ("none", "–")
-                extra = re.sub(r".*\[(.*)\]", r"`\1`", about.extra) or "–"
-                rows.append(
-                    (f"`{entry.name}`", about.summary, source, licence, without_network(about))
-                    + (about.licence or "–", extra, linked(about.reference) or "–")
-                )
+    found = built_in("encoder")
+    for kind in sorted({entry.kind or "" for entry in found}):
+        rows = [encoder_row(entry.declaration) for entry in found if entry.kind == kind]  # type: ignore[arg-type]
         parts.append(f"## {kind}\n\n{table(heads, rows)}")
-    return "\n".join(parts) + (
-        "\n*Code*: the licence of code or of a method that is not mmcore's own. *Extra*: what to install, as in "
-        '`pip install "mmcore-framework[vision]"`.\n'
+    return "\n".join(
+        [
+            *parts,
+            "*Code*: the licence of code or of a method that is not mmcore's own. *Extra*: what to install, as in "
+            '`pip install "mmcore-framework[vision]"`.\n',
+        ]
+    )
+
+
+def encoder_row(about: Encoder) -> tuple[str, ...]:
+    """One encoder in the table of its kind."""
+    source, licence = (about.weights.source, about.weights.licence) if about.weights else ("none", "–")
+    return (
+        f"`{about.name}`",
+        about.summary,
+        source,
+        licence,
+        without_network(about),
+        about.licence or "–",
+        re.sub(r".*\[(.*)\]", r"`\1`", about.extra) or "–",
+        linked(about.reference) or "–",
     )
 
 
@@ -134,26 +149,45 @@ def without_network(about: Encoder) -> str:
 
 def methods() -> str:
     """The fusion methods: level, what they read, equation, reference, defaults."""
-    parts = [METHODS]
-    levels: dict[str, list[Entry]] = {}
-    for entry in built_in("fusion-method"):
-        levels.setdefault(entry.declaration.level, []).append(entry)  # type: ignore[attr-defined]
-    rows = [
-        (level, ", ".join(f"`{each.name}`" for each in built_in("fusion-strategy") if level in each.declaration.levels))  # type: ignore[attr-defined]
-        for level in levels
+    found: list[FusionMethod] = [entry.declaration for entry in built_in("fusion-method")]  # type: ignore[misc]
+    found.sort(key=lambda about: LEVELS.index(about.level))
+    chosen: list[FusionStrategy] = [entry.declaration for entry in built_in("fusion-strategy")]  # type: ignore[misc]
+    strategies = [(level, ", ".join(f"`{each.name}`" for each in chosen if level in each.levels)) for level in LEVELS]
+    overview = [
+        (
+            f"[`{about.name}`](#{about.name})",
+            about.level,
+            READS[about.level, about.reads],
+            when_it_learns(about),
+            linked(about.reference) or "–",
+        )
+        for about in found
     ]
-    parts += [table(("level", "strategy"), rows), METHODS_NOTES]
     heads = ("method", "level", "reads", "learns from decisions", "reference")
-    overview = []
-    for level, entries in levels.items():
-        for entry in entries:
-            about: FusionMethod = entry.declaration  # type: ignore[assignment]
-            facts = (level, READS[level, about.reads], when_it_learns(about), linked(about.reference) or "–")
-            overview.append((f"[`{entry.name}`](#{entry.name})", *facts))
-    parts.append(table(heads, overview))
-    for entries in levels.values():
-        parts += [method(entry.declaration) for entry in entries]  # type: ignore[arg-type]
-    return "".join(parts)
+    counted = Counter(row for about in found for row in option_rows(about))
+    common = [row for row, count in counted.items() if count >= COMMON]
+    return "".join(
+        [
+            METHODS,
+            table(("level", "strategy"), strategies),
+            METHODS_NOTES,
+            table(OPTIONS, common),
+            "\n",
+            table(heads, overview),
+            *(method(about, common) for about in found),
+        ]
+    )
+
+
+OPTIONS = ("option", "default", "meaning")
+
+
+def option_rows(about: FusionMethod) -> list[tuple[str, ...]]:
+    """A method's options with their defaults."""
+    return [
+        (f"`{name}`", f"`{json.dumps(info.get_default(call_default_factory=True))}`", info.description or "")
+        for name, info in about.options.model_fields.items()
+    ]
 
 
 READS = {
@@ -175,7 +209,7 @@ def when_it_learns(about: FusionMethod) -> str:
     return f"with `{found[0]}`" if found else "no"
 
 
-def method(about: FusionMethod) -> str:
+def method(about: FusionMethod, common: list[tuple[str, ...]]) -> str:
     """A section on one method, with the words of the class that computes it."""
     import mmcore
 
@@ -185,12 +219,16 @@ def method(about: FusionMethod) -> str:
     module = about.build(options, dict.fromkeys(("first", "second"), width), task)
     said = re.split(r"\n\n(?:Args|Raises|Attributes):\n", inspect.getdoc(type(module)) or "")[0]
     paragraphs = [linked(" ".join(each.split())) for each in said.split("\n\n")]
-    rows = [
-        (f"`{name}`", f"`{json.dumps(info.get_default(call_default_factory=True))}`", info.description or "")
-        for name, info in about.options.model_fields.items()
-    ]
-    told = table(("option", "default", "meaning"), rows) if rows else "It has no options.\n"
-    return "\n".join([f"\n## {about.name}\n", f"{about.summary}.\n", *(f"{each}\n" for each in paragraphs), told])
+    if not paragraphs[0].startswith(about.summary):
+        paragraphs.insert(0, f"{about.summary}.")
+    rows = option_rows(about)
+    own, shared = [row for row in rows if row not in common], [row[0] for row in rows if row in common]
+    parts = [f"\n## {about.name}\n", *(f"{each}\n" for each in paragraphs)]
+    if own:
+        parts.append(table(OPTIONS, own))
+    if shared:
+        parts.append(f"{'Also' if own else 'Options:'} {', '.join(shared)}.\n")
+    return "\n".join(parts if rows else [*parts, "It has no options.\n"])
 
 
 def linked(text: str) -> str:
@@ -211,16 +249,11 @@ def linked(text: str) -> str:
     return re.sub(r"arXiv:\d{4}\.\d{4,5}|doi:10\.[\w./()-]*\w|https://[\w./?=&-]*\w", link, text)
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of Markdown."""
-    return "\n".join(_lines(heads, rows)) + "\n"
-
-
-def _lines(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    plain = [[re.sub(r"\||<(?=\w)", r"\\\g<0>", cell) for cell in row] for row in rows]
+    lines = [heads, ["---"] * len(heads), *plain]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def commands() -> str:

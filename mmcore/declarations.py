@@ -163,9 +163,10 @@ class FusionMethod(Component):
 
     `widths` maps each modality, in order, to the width of what is combined. The module's `forward(inputs, present)`
     takes a mapping of modality to `(B, width)` tensors (representations or logits, by `level`) or, when `reads` is
-    "tokens", to `Representation`s, and `present (B, M)`. At representation level it has `dim`, the width it returns;
-    at decision level it returns logits. One that learns from held-out decisions has `fit(decisions, present, targets)`
-    and sets `learns_from_decisions`, which may be a function of the options.
+    "tokens", to `Representation`s, and `present (B, M)`. At input and representation level it has `dim`, the width it
+    returns; at decision level it returns logits. One that reads "grid" gets and returns collated inputs. One that
+    learns from held-out decisions has `fit(decisions, present, targets)` and sets `learns_from_decisions`, which may
+    be a function of the options.
     """
 
     type = "fusion-method"
@@ -188,7 +189,9 @@ class Dataset(Component):
 
     `modalities(options)` maps each modality to its kind without reading the data; `check(options)`, if given, raises
     OptionError for what can be seen to be wrong without loading everything (a file or a column that is not there).
-    `simulate(folder, rows, seed)`, if given, writes a simulated data set in the real layout.
+    `simulate(folder, rows, seed)`, if given, writes a simulated data set in the real layout, the same bytes for the
+    same seed; `rows` has a default, for users who name no number. If it has a parameter `progress`, it is handed a
+    function to call with `(stage, done, total)` as it goes on. The option `path` then reads the folder.
     `example(folder)`, if given, writes a small data set into `folder` and returns the options that read it, for the
     conformance checks of a data set whose `tiny` options can't point at anything.
     `for_table(path, modalities, target, row_id=None, root=None)`, if given, returns the options that read a user's

@@ -72,19 +72,52 @@ def test_the_kind_of_the_guide_trains_and_is_explained(installed, tmp_path, monk
     assert set(why.shares) == {"beat", "facts"}
 
 
-def test_the_other_components_of_the_guide_train_together(installed, tmp_path):
+SMALL = {"name": "hf_text", "scratch": {"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}}
+COLUMNS = {"name": "columns", "dim": 8}
+
+
+@pytest.mark.parametrize(
+    ("encoders", "fusion"),
+    [
+        ({"note": SMALL, "measured": COLUMNS}, {"strategy": "normed", "method": {"name": "maximum", "dim": 8}}),
+        ({"measured": COLUMNS}, {"strategy": {"name": "light", "light": ["note"], "dim": 8}}),
+        ({"note": SMALL, "measured": COLUMNS}, {"strategy": "late", "method": "trusted"}),
+    ],
+    ids=["normed", "light", "trusted"],
+)
+def test_the_other_components_of_the_guide_train_together(encoders, fusion, installed, tmp_path):
     wards = mmcore.catalog.load().get("dataset", "wards")
     run = mmcore.Experiment.from_dict(
         {
             "dataset": {"name": "wards", **wards.example(tmp_path)},
-            "encoders": {
-                "note": {"name": "hf_text", "scratch": {"width": 16, "layers": 1, "heads": 2, "vocabulary": 300}},
-                "measured": {"name": "columns", "dim": 8},
-            },
-            "fusion": {"strategy": "normed", "method": {"name": "maximum", "dim": 8}},
-            "training": {"epochs": 2, "batch_size": 8},
+            "encoders": encoders,
+            "fusion": fusion,
+            "training": {"epochs": 2, "batch_size": 8, "unimodal_baselines": False},
             "explain": {"explainer": "joining", "rows": 1},
         }
     ).run(tmp_path / "run")
     assert run.metrics["test"]["n"] > 0
     assert len(list((tmp_path / "run" / "explanations" / "joining").glob("[0-9]*.json"))) == 1
+    assert set(run.model().module.modalities) == {"note", "measured"}
+
+
+def test_what_learns_from_decisions_has_learned(installed):
+    import torch
+    from mmcore_trusted.method import Trusted
+
+    method = Trusted({"good": 2, "bad": 2})
+    targets = torch.arange(100) % 2
+    right = torch.eye(2)[targets]
+    method.fit({"bad": 1 - right, "good": right}, torch.ones(100, 2, dtype=torch.bool), targets)
+    assert method.trust.tolist() == pytest.approx([101 / 102, 1 / 102])
+
+
+def test_the_simulator_of_the_guide_is_found_by_the_command(installed, tmp_path):
+    from typer.testing import CliRunner
+
+    from mmcore.cli.main import app
+
+    done = CliRunner().invoke(app, ["simulate", "wards", str(tmp_path / "wards"), "--rows", "12", "--json"])
+    assert done.exit_code == 0, done.output
+    assert '"note": "text"' in done.output
+    assert len((tmp_path / "wards" / "wards.csv").read_text().splitlines()) == 13
