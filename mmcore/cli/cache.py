@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 MEANINGS = {
-    "features": "vectors of frozen encoders; computed again when they are needed",
+    "features": "vectors and tokens of frozen encoders; computed again when they are needed",
     "tables": "tables as Arrow files; read again when they are needed",
     "frames": "tables that were given in Python; written again when they are needed",
     "surveys": "which rows of a data set can be used; checked again when it is needed",

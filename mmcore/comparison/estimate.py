@@ -100,7 +100,7 @@ class _Trial:
             catalog=catalog,
             frozen=shared.frozen,
         ).to(self.device)
-        augmented = frozenset(name for name, slot in experiment.encoders.items() if slot.augment)
+        augmented = frozenset(name for name, slot in experiment.encoders.items() if slot.augment is True)
         self.cached = cacheable_modalities(self.model, augmented)
 
     def seconds_of_passes(self, known: Mapping[str, float]) -> dict[str, float]:
@@ -113,7 +113,9 @@ class _Trial:
                 continue
             present = self.data.survey.present[:, list(self.data.survey.modalities).index(name)]
             rows = np.flatnonzero(present & self.data.survey.usable)
-            found[key] = self._seconds_of_encoding(name, rows[:TRIAL_ROWS]) / TRIAL_ROWS * len(rows)
+            slot = self.experiment.encoders.get(name)
+            views = (slot.views or 0) * len(np.intersect1d(rows, self.data.splits["train"])) if slot else 0
+            found[key] = self._seconds_of_encoding(name, rows[:TRIAL_ROWS]) / TRIAL_ROWS * (len(rows) + views)
         return found
 
     def _seconds_of_encoding(self, name: str, rows: np.ndarray) -> float:
@@ -155,18 +157,28 @@ class _Trial:
         self.model.zero_grad()
 
     def _batch(self, rows: np.ndarray) -> Batch:
-        """These rows; zeros for the vectors of frozen encoders, which take as long as true ones."""
+        """These rows; zeros for the vectors of frozen encoders, which take as long as true ones; true tokens."""
+        import torch
+
         from mmcore.data.loading import batch_from_tree, collate
+        from mmcore.experiment.encoding import token_modalities
 
         count = len(self.data.targets)
         widths = {name: dim for bank in encoder_banks(self.model) for name, dim in bank.dims.items()}
-        zeros = {name: np.broadcast_to(np.float32(0), (count, widths[name])) for name in self.cached}
+        tokens = token_modalities(self.model) & set(self.cached)
+        zeros = {name: np.broadcast_to(np.float32(0), (count, widths[name])) for name in set(self.cached) - tokens}
         dataset = self.data.preparation.dataset(
             self.model, self.data.source.rows, root=self.data.source.root, indices=rows, targets=self.data.targets,
             features=zeros,
         )  # fmt: skip
         batch = batch_from_tree(collate(dataset.__getitems__(range(len(rows)))), self.model.modalities)
-        return batch.to(self.device)
+        batch = batch.to(self.device)
+        if tokens:
+            self.model.eval()
+            with torch.no_grad():
+                encoded = self.model.encode(batch)
+            batch.representations |= {name: encoded[name] for name in tokens}
+        return batch
 
 
 def _seconds(work: Callable[[], Any]) -> float:

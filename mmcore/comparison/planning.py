@@ -22,7 +22,7 @@ def frozen_encoders(experiment: Experiment) -> dict[str, EncoderSlot]:
     for name, slot in experiment.encoders.items():
         declaration = load().get("encoder", slot.name, kind=experiment.modalities()[name])
         pretrained = bool(declaration.weights) and slot.weights != "none"
-        if (slot.trainable == "none" or (slot.trainable is None and pretrained)) and not slot.augment:
+        if (slot.trainable == "none" or (slot.trainable is None and pretrained)) and slot.augment is not True:
             found[name] = slot
     return found
 

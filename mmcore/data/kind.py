@@ -142,7 +142,11 @@ class Kind(ABC):
         raise CapabilityMissing(f"{type(self).__name__} has no time axis")
 
     def augment(self, sample: Any, generator: np.random.Generator) -> Any:
-        """A randomly changed copy of a sample, for training."""
+        """A randomly changed copy of a sample, for training.
+
+        Samples of one time axis get generators of the same state: draw first where a part lies and whether it is
+        turned, as shares of the sample, and as often for every sample; then colours and noise.
+        """
         raise CapabilityMissing(f"{type(self).__name__} has no augmentation")
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from mmcore.data.reading import RowReader, iterate_rows
 from mmcore.errors import ComponentError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mmcore.data.kind import Inputs, Kind
     from mmcore.declarations import InputSpec
@@ -25,12 +26,19 @@ KEPT_BYTES = 2**30
 """Prepared rows that a data set keeps in memory, at most: a clip costs more to read again than to train on."""
 
 
+StoredRow = Mapping[str, np.ndarray]
+"""What was computed of one row: "vector" `(D,)`, and where there are tokens "tokens" `(L, D)` and "mask" `(L,)`."""
+
+Stored = Any
+"""What was computed of all rows, by row number: vectors `(N, D)`, or what gives a `StoredRow` for each number."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One prepared row. `representations` hold what was computed before; such a modality has no inputs."""
 
     inputs: Mapping[str, Inputs]
-    representations: Mapping[str, np.ndarray]
+    representations: Mapping[str, StoredRow]
     present: np.ndarray
     index: int
     target: Any
@@ -48,8 +56,11 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         specs: modality → how its encoder wants it prepared.
         blanks: modality → what stands where it is absent.
         targets: encoded targets by row number; None when unknown.
-        representations: modality → vectors `(N, D)` by row number, computed before; its cells are not decoded.
+        representations: modality → what was computed before, by row number; its cells are not decoded. Several in a
+            tuple take turns, epoch by epoch.
         augment: modality → whether its samples are changed at random, by (seed, epoch, row), for training.
+            Synchronised modalities are changed by the same draws.
+        views: modality → after how many epochs its changes begin again; without end where it is left out.
         seed: of the augmentation.
 
     Raises:
@@ -67,22 +78,21 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         blanks: Mapping[str, Inputs],
         indices: np.ndarray | Sequence[int] | None = None,
         targets: np.ndarray | None = None,
-        representations: Mapping[str, np.ndarray] | None = None,
+        representations: Mapping[str, Stored | tuple[Stored, ...]] | None = None,
         augment: Mapping[str, bool] | None = None,
+        views: Mapping[str, int] | None = None,
         seed: int = 0,
     ):
         self.rows, self.reader, self.kinds, self.specs, self.blanks = rows, reader, dict(kinds), specs, blanks
         self.indices = np.arange(len(rows)) if indices is None else np.asarray(indices, dtype=np.int64)
         self.targets = targets
-        self.representations = {name: vectors for name, vectors in (representations or {}).items() if name in kinds}
-        self.augment = {name for name, wanted in (augment or {}).items() if wanted and name in kinds}
-        self.seed, self.epoch = seed, 0
+        self.representations = {name: stored for name, stored in (representations or {}).items() if name in kinds}
+        wanted = [name for name in self.kinds if name not in self.representations]
+        self.augment = {name for name, changed in (augment or {}).items() if changed and name in wanted}
+        self.views, self.seed, self.epoch = dict(views or {}), seed, 0
         self._kept: dict[int, Item] = {}
         self._room = 0 if self.augment else KEPT_BYTES
-        self._live = RowReader(
-            {name: reader.fields[name] for name in self.kinds if name not in self.representations},
-            self.kinds, reader.root, reader.budget, reader.synchronised,
-        )  # fmt: skip
+        self._live = _reader_of(wanted, reader)
         self._cached_present = self._look_up_presence()
 
     @property
@@ -99,7 +109,7 @@ class RowDataset(torch.utils.data.Dataset[Item]):
 
     def __getitem__(self, position: int) -> Item:
         if position in self._kept:
-            return self._kept[position]
+            return self._with_stored(self._kept[position])
         row = self.rows[int(self.indices[position])] if self._live.fields else {}
         return self._item(int(position), row)
 
@@ -110,32 +120,43 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         new = [int(position) for position in positions if int(position) not in self._kept]
         rows = iterate_rows(self.rows, self._live.columns, [int(self.indices[position]) for position in new])
         made = {position: self._item(position, row) for position, (_, row) in zip(new, rows, strict=True)}
-        return [made[position] if position in made else self._kept[position] for position in map(int, positions)]
+        return [made.get(position) or self._with_stored(self._kept[position]) for position in map(int, positions)]
 
     def _item(self, position: int, row: Mapping[str, Any]) -> Item:
         index = int(self.indices[position])
         read = self._live.read(row)
         for name, error in read.problems.items():
-            error.where = error.where or f"row {index}, {name}"
-            raise error
+            if name in self.kinds:  # not one that is read for its length alone
+                error.where = error.where or f"row {index}, {name}"
+                raise error
         present = self._cached_present[position].copy()
-        inputs, representations = {}, {}
+        inputs = {}
         for column, name in enumerate(self.kinds):
             if name in self.representations:
-                representations[name] = self.representations[name][index]
-            elif name in read.samples:
+                continue
+            if name in read.samples:
                 present[column] = True
-                inputs[name] = self.kinds[name].prepare(
-                    self._changed(name, column, read.samples[name], index), self.specs[name]
-                )
+                sample = self._changed(name, read.samples[name], index)
+                inputs[name] = self.kinds[name].prepare(sample, self.specs[name])
             else:
                 inputs[name] = self.blanks[name]
         if not present.any():
             raise DataError(f"row {index} has none of the modalities {', '.join(self.kinds)}")
         target = None if self.targets is None else self.targets[index]
-        item = Item(inputs, representations, present, index, target, self.kinds)
+        item = Item(inputs, {}, present, index, target, self.kinds)
         self._keep(position, item)
-        return item
+        return self._with_stored(item)
+
+    def _with_stored(self, item: Item) -> Item:
+        """With what was computed of the row before; of several views, this epoch's."""
+        if not self.representations:
+            return item
+        found = {}
+        for name, stored in self.representations.items():
+            of_epoch = stored[self.epoch % len(stored)] if isinstance(stored, tuple) else stored
+            row = of_epoch[item.index]
+            found[name] = row if isinstance(row, Mapping) else {"vector": row}
+        return replace(item, representations=found)
 
     def _keep(self, position: int, item: Item) -> None:
         """Remember a prepared row while there is room; not in a worker process, of which each would keep its own."""
@@ -144,11 +165,15 @@ class RowDataset(torch.utils.data.Dataset[Item]):
             self._room -= size
             self._kept[position] = item
 
-    def _changed(self, name: str, column: int, sample: Any, index: int) -> Any:
+    def _changed(self, name: str, sample: Any, index: int) -> Any:
         if name not in self.augment:
             return sample
-        # by row and epoch, not by a running state: the same after a resume and with any number of workers
-        return self.kinds[name].augment(sample, np.random.default_rng([self.seed, self.epoch, index, column]))
+        view = self.epoch % self.views[name] if name in self.views else self.epoch
+        # by row and epoch, not by a running state: the same after a resume and with any number of workers; by the time
+        # axis, not the modality: the same part of a colour image and of its depths
+        axis = next((group for group in self.reader.synchronised if name in group), (name,))
+        draws = np.random.default_rng([self.seed, view, index, *" ".join(axis).encode()])
+        return self.kinds[name].augment(sample, draws)
 
     def _look_up_presence(self) -> np.ndarray:
         """`(n, M)` bool for the modalities whose vectors are there; false for those that are read later."""
@@ -165,15 +190,15 @@ class RowDataset(torch.utils.data.Dataset[Item]):
 def collate(items: Sequence[Item]) -> Tree:
     """Items as one batch: nested dicts of tensors.
 
-    `inputs` modality → name → `(B, …)`; `representations` modality → "vector" → `(B, D)`; `present (B, M)` bool;
-    `index (B,)`; `targets (B, …)` where there are any.
+    `inputs` modality → name → `(B, …)`; `representations` modality → "vector" → `(B, D)`, and where tokens were
+    computed "tokens" → `(B, L, D)`, padded with zeros, and "mask" → `(B, L)` bool, true for those that count;
+    `present (B, M)` bool; `index (B,)`; `targets (B, …)` where there are any.
     """
     first = items[0]
     tree: Tree = {
         "inputs": {name: _collate_inputs(items, name) for name in first.inputs},
         "representations": {
-            name: {"vector": torch.from_numpy(np.stack([item.representations[name] for item in items]))}
-            for name in first.representations
+            name: _collate_stored([item.representations[name] for item in items]) for name in first.representations
         },
         "present": torch.from_numpy(np.stack([item.present for item in items])),
         "index": torch.tensor([item.index for item in items]),
@@ -193,10 +218,31 @@ def batch_from_tree(tree: Mapping[str, Any], modalities: Sequence[str]) -> Batch
         inputs={name: dict(inputs) for name, inputs in tree.get("inputs", {}).items()},
         targets=tree.get("targets"),
         representations={
-            name: Representation(stored["vector"]) for name, stored in tree.get("representations", {}).items()
+            name: Representation(stored["vector"], stored.get("tokens"), stored.get("mask"))
+            for name, stored in tree.get("representations", {}).items()
         },
         index=tree.get("index"),
     )
+
+
+def _reader_of(names: Sequence[str], reader: RowReader) -> RowReader:
+    """Reads these modalities, and those on one time axis with them: together they say how long each is."""
+    axes = {name: next((group for group in reader.synchronised if name in group), (name,)) for name in names}
+    read = {other for axis in axes.values() for other in axis if len(axis) > 1} | set(names)
+    fields = {name: field for name, field in reader.fields.items() if name in read}
+    return RowReader(fields, reader.kinds, reader.root, reader.budget, reader.synchronised)
+
+
+def _collate_stored(rows: Sequence[StoredRow]) -> dict[str, torch.Tensor]:
+    stored = {"vector": torch.from_numpy(np.stack([row["vector"] for row in rows]))}
+    if "tokens" in rows[0]:
+        longest = max(1, *(len(row["mask"]) for row in rows))
+        tokens = np.zeros((len(rows), longest, rows[0]["tokens"].shape[1]), dtype=np.float32)
+        mask = np.zeros((len(rows), longest), dtype=bool)
+        for number, row in enumerate(rows):
+            tokens[number, : len(row["mask"])], mask[number, : len(row["mask"])] = row["tokens"], row["mask"]
+        stored |= {"tokens": torch.from_numpy(tokens), "mask": torch.from_numpy(mask)}
+    return stored
 
 
 def _collate_inputs(items: Sequence[Item], name: str) -> Inputs:

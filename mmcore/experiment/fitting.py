@@ -16,7 +16,7 @@ from mmcore.errors import DataError
 from mmcore.evaluation.gain import gain
 from mmcore.evaluation.inference import Inference, infer
 from mmcore.evaluation.metrics import scalar_metrics, scored
-from mmcore.experiment.encoding import cacheable_modalities, encode_modality
+from mmcore.experiment.encoding import Encoded, Encoding
 from mmcore.experiment.prepared import Shared
 from mmcore.model.artefact import save_model
 from mmcore.model.composition import build_model
@@ -55,7 +55,7 @@ class Fitting:
     run: RunFolder
     shared: Shared
     resume: bool = False
-    features: dict[str, np.ndarray] = field(default_factory=dict)
+    encoded: Encoded = field(default_factory=Encoded)
 
     def fit(self) -> tuple[Trained, dict[str, Trained]]:
         """Train the model, then each modality alone where that was asked for or costs only seconds."""
@@ -66,8 +66,9 @@ class Fitting:
                 where="split.validation",
                 hint="Give the validation split a share of the rows.",
             )
+        self.data.preparation.refuse_augmenting(self.augmented())
         start = time.perf_counter()
-        self.features = self.encode(model)
+        self.encoded = self.encode(model)
         self.encoding_seconds = time.perf_counter() - start
         fused = self.train(model, "fused")
         alone = {}
@@ -99,28 +100,10 @@ class Fitting:
 
         return finished_models(self.experiment, self.data, self.catalog)
 
-    def encode(self, model: FusionModel) -> dict[str, np.ndarray]:
-        """The vectors of all rows for each modality whose encoder stays as it is."""
+    def encode(self, model: FusionModel) -> Encoded:
+        """What each encoder that stays as it is gives for all rows."""
         model.to(training_device(self.experiment.training))
-        found = {}
-        for name in cacheable_modalities(model, self.augmented()):
-            found[name] = encode_modality(
-                model,
-                name,
-                self.data.source,
-                self.data.survey,
-                self.data.preparation,
-                identity=self.identity(name),
-                batch_size=self.experiment.training.encode_batch_size,
-                progress=self.progress,
-                state=self.shared.frozen.digest,
-            )
-        return found
-
-    def identity(self, name: str) -> object:
-        """What was asked for to read a modality: part of the key of its cached vectors."""
-        slot = self.experiment.encoders.get(name)
-        return slot.model_dump(mode="json") if slot is not None else "read by the strategy"
+        return Encoding(model, self.experiment, self.data, self.shared.frozen.digest, self.run.event).run()
 
     def augmented(self) -> frozenset[str]:
         """The modalities whose training samples are changed at random."""
@@ -131,7 +114,7 @@ class Fitting:
         if len(self.data.preparation.modalities) < 2 or not self.experiment.encoders:
             return False
         asked = self.experiment.training.unimodal_baselines
-        return asked if asked is not None else set(self.features) == set(self.experiment.encoders)
+        return asked if asked is not None else set(self.encoded.plain) == set(self.experiment.encoders)
 
     def train(self, model: FusionModel, name: str) -> Trained:
         """Train `model` on the rows that it can read, and run it over every split."""
@@ -195,8 +178,9 @@ class Fitting:
             root=self.data.source.root,
             indices=rows,
             targets=self.data.targets,
-            features={name: self.features[name] for name in model.modalities if name in self.features},
+            features=self.encoded.of(model, augment=augment),
             augment=dict.fromkeys(self.augmented(), True) if augment else {},
+            views={name: slot.views for name, slot in self.experiment.encoders.items() if slot.views},
             seed=self.experiment.seed,
         )
 
@@ -207,10 +191,6 @@ class Fitting:
             self.catalog.plugins.call(
                 "mmcore_epoch_ended", folder=self.run.path, epoch=event["epoch"], metrics=event["metrics"]
             )
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is."""
-        self.run.event({"event": "progress", "stage": stage, "done": done, "total": total})
 
 
 def fit_and_evaluate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ from mmcore.data.reading import RowReader, iterate_rows, row_id
 from mmcore.data.source import DataSource, ModalityField
 from mmcore.data.survey import RowProblem, Survey
 from mmcore.declarations import Description, ModalityKind
-from mmcore.errors import InputError, RunError
+from mmcore.errors import InputError, OptionError, RunError
 
 if TYPE_CHECKING:
-    from mmcore.data.loading import Item, RowDataset
+    from mmcore.data.loading import Item, RowDataset, Stored
     from mmcore.model.fusion_model import FusionModel
 
 
@@ -49,8 +49,9 @@ class Preparation:
         root: Path,
         indices: np.ndarray | None = None,
         targets: np.ndarray | None = None,
-        features: Mapping[str, np.ndarray] | None = None,
+        features: Mapping[str, Stored | tuple[Stored, ...]] | None = None,
         augment: Mapping[str, bool] | None = None,
+        views: Mapping[str, int] | None = None,
         seed: int = 0,
     ) -> RowDataset:
         """Rows as a torch data set of prepared items for `model`; modalities in `features` are taken from there."""
@@ -68,6 +69,7 @@ class Preparation:
             targets=targets,
             representations=features or {},
             augment=augment or {},
+            views=views or {},
             seed=seed,
         )
 
@@ -138,6 +140,16 @@ class Preparation:
             for name, error in self.unfit(reader.read(row).samples).items():
                 found.append(RowProblem(number, row_id(source, number, row), name, error.reason, str(error)))
         return found
+
+    def refuse_augmenting(self, names: Iterable[str]) -> None:
+        """Raises an OptionError where the kind of one of these modalities can't change samples at random."""
+        for name in names:
+            if type(self.kinds[name]).augment is Kind.augment:
+                raise OptionError(
+                    f"samples of the kind {self.fields[name].kind!r} can't be changed at random",
+                    path=("encoders", name, "augment"),
+                    where=f"encoders.{name}.augment",
+                )
 
     def unfit(self, samples: Mapping[str, Any]) -> dict[str, InputError]:
         """Modality → why its sample does not fit the training rows; empty when all do."""

@@ -34,6 +34,12 @@ class Adapter(Options):
     dropout: float = Field(0.0, ge=0, lt=1, description="of what enters the low-rank matrices, in training")
 
 
+class Views(Options):
+    """`{views: 4}`: each training row is changed in so many ways, which take turns."""
+
+    views: int = Field(ge=1, le=1000, description="how many changed copies of each training row there are")
+
+
 class EncoderSlot(ComponentConfig):
     """Which encoder reads a modality: a name, or a name with its own options and the framework's keys.
 
@@ -53,7 +59,12 @@ class EncoderSlot(ComponentConfig):
     weights: str | None = Field(
         None, min_length=1, description="pretrained, none, or the path of a weights file; pretrained if left out"
     )
-    augment: bool = Field(False, description="change training samples at random, as their kind does it")
+    augment: bool | Views = Field(
+        False,
+        description="change training samples at random, as their kind does it: true draws anew in each epoch; "
+        "{views: K} draws K times, and epochs take turns, so that a frozen encoder reads each training row K times in "
+        "all, and one that trains sees the same K again and again",
+    )
     share: str | None = Field(
         None, min_length=1, description="encoders with one share name are one module: several texts, one tower"
     )
@@ -76,6 +87,11 @@ class EncoderSlot(ComponentConfig):
         """The encoder alone, without the framework's keys."""
         return ComponentConfig(name=self.name, options=self.options)
 
+    @property
+    def views(self) -> int | None:
+        """How many changed copies of each training row take turns; None where there are none, or no end of them."""
+        return self.augment.views if isinstance(self.augment, Views) else None
+
     def choice(self) -> EncoderChoice:
         """What the composition is asked for."""
         from mmcore.model.composition import EncoderChoice
@@ -87,7 +103,7 @@ class EncoderSlot(ComponentConfig):
             learning_rate=self.learning_rate,
             weights=self.weights,
             share=self.share,
-            augment=self.augment,
+            augment=bool(self.augment),
         )
 
     def to_short_form(self) -> str | dict[str, Any]:

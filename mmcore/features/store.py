@@ -88,12 +88,12 @@ class Features:
             sync(stream)
         self._done[number] = 1
 
-    def token_bytes(self) -> int | None:
-        """How large the tokens of all rows will be, judged by the first batch; None while it is not there."""
+    def token_bytes_per_row(self) -> float | None:
+        """Bytes of a row's tokens, the mean of the first batch; None while it is not there."""
         first = self.rows[: self.batch_size]
         if self._tokens is None or not len(first) or not self._done[0]:
             return None
-        return math.ceil(self._tokens.count(first) * (self.dim * 4 + 1) / len(first) * len(self.rows))
+        return self._tokens.count(first) * (self.dim * 4 + 1) / len(first)
 
     def array(self) -> np.ndarray:
         """The vectors `(N, D)` float32, memory-mapped, read-only.

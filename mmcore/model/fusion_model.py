@@ -43,6 +43,8 @@ class FusionModel(nn.Module, ABC):
     """
 
     two_stage = True
+    reads_tokens = False
+    """Whether `fuse` reads tokens; else what frozen encoders give is kept without them."""
     learns_from_decisions = False
     """Whether `fit_decisions` is to be called after training, with the decisions on the validation split."""
 

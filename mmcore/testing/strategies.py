@@ -87,6 +87,14 @@ class TrialParts:
 
         return EncoderBank({name: EncoderSlot(None, TrialStem(dim), trainable="all") for name in modalities})
 
+    def stacked(self, name: str, config: Any, modalities: Sequence[str]) -> Any:
+        """The trial's rows of numbers have no grids."""
+        raise Skipped("it stacks grids, and the trial's modalities have none: try it in a run")
+
+    def kind(self, modality: str) -> Any:
+        """The trial's modalities are of no kind."""
+        raise Skipped("it asks for a modality's kind, and the trial's have none: try it in a run")
+
 
 class StrategyBench(ModuleBench):
     """A fusion strategy, tried with three modalities of four random numbers each, and linear encoders."""

@@ -153,7 +153,9 @@ class VolumeKind(mmcore.Kind):
     def augment(self, sample: Volume, generator: np.random.Generator) -> Volume:
         """Mirrored left to right half of the time, moved by up to a 20th of each side, contrast and noise changed."""
         values = sample.values[::-1] if generator.random() < 0.5 else sample.values
-        steps = [int(generator.integers(-(count // 20), count // 20 + 1)) for count in values.shape]
+        reaches = [count // 20 for count in values.shape]
+        # one draw for each side, whatever its length: the same move of volumes that belong together
+        steps = [int(generator.random() * (2 * reach + 1)) - reach for reach in reaches]
         values = _moved(values, steps)
         low, high = float(values.min()), float(values.max())
         span = (high - low) or 1.0

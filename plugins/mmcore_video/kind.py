@@ -218,7 +218,8 @@ class VideoKind(mmcore.Kind):
         area, aspect = generator.uniform(0.6, 1.0), np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)))
         w = int(np.clip(round(np.sqrt(area * aspect) * wide), 1, wide))
         h = int(np.clip(round(np.sqrt(area / aspect) * high), 1, high))
-        left, top = int(generator.integers(0, wide - w + 1)), int(generator.integers(0, high - h + 1))
+        # as shares of the room there is: the same part of samples of one time axis, whatever their sizes
+        left, top = (int(generator.random() * (room + 1)) for room in (wide - w, high - h))
         part = sample.frames[:, top : top + h, left : left + w]
         return replace(sample, frames=np.ascontiguousarray(part[:, :, ::-1] if generator.random() < 0.5 else part))
 

@@ -160,10 +160,10 @@ def test_tokens_are_read_back_row_by_row_as_long_as_they_are(tmp_path):
         fill(features)
         stored = features.stored()
     assert len(stored) == 10
-    for stored in (stored, pickle.loads(pickle.dumps(stored))):  # what a worker process gets
+    for each in (stored, pickle.loads(pickle.dumps(stored))):  # the second is what a worker process gets
         for row in range(10):
             count = row % 4 if row in rows else 0
-            found = stored[row]
+            found = each[row]
             np.testing.assert_array_equal(found["tokens"], tokens_of([row])[0][0, :count])
             assert found["mask"].tolist() == [True] * count
             np.testing.assert_array_equal(found["vector"], vectors_of([row])[0] * (row in rows))
@@ -185,24 +185,24 @@ def test_a_token_between_others_that_does_not_count_keeps_its_place(tmp_path):
 def test_tokens_without_a_mask_all_count_and_an_encoder_without_tokens_leaves_vectors(tmp_path):
     for key, tokens in (("with", np.ones((4, 5, 2), dtype=np.float32)), ("without", None)):
         with open_features(key, 4, 2, batch_size=4, tokens=True, folder=tmp_path) as features:
-            assert features.token_bytes() is None
+            assert features.token_bytes_per_row() is None
             features.write(features.missing_batches()[0], np.ones((4, 2)), tokens)
-            stored, expected = features.stored(), features.token_bytes()
+            stored, expected = features.stored(), features.token_bytes_per_row()
         if key == "with":
             assert stored[3]["mask"].tolist() == [True] * 5
-            assert expected == 4 * 5 * (2 * 4 + 1)
+            assert expected == 5 * (2 * 4 + 1)
         else:
             np.testing.assert_array_equal(stored, np.ones((4, 2)))
             assert expected == 0
 
 
-def test_the_size_of_all_tokens_is_judged_by_the_first_batch_whatever_was_written_since(tmp_path):
+def test_the_size_of_tokens_is_judged_by_the_first_batch_whatever_was_written_since(tmp_path):
     with open_features("k", 20, 3, batch_size=2, tokens=True, folder=tmp_path) as features:
         fill(features, at_most=1)
-        expected = features.token_bytes()
-        assert expected == (0 + 1) * (3 * 4 + 1) / 2 * 20  # rows 0 and 1 have no token and one
+        expected = features.token_bytes_per_row()
+        assert expected == (0 + 1) * (3 * 4 + 1) / 2  # rows 0 and 1 have no token and one
         fill(features)
-        assert features.token_bytes() == expected
+        assert features.token_bytes_per_row() == expected
 
 
 @pytest.mark.parametrize(

@@ -6,3 +6,4 @@ from mmcore.attribution.estimators.exact import exact as exact
 from mmcore.attribution.estimators.kernel import kernel as kernel
 from mmcore.attribution.estimators.orders import lattice as lattice
 from mmcore.attribution.estimators.orders import permutation as permutation
+from mmcore.attribution.estimators.product_gp import product_gp as product_gp

@@ -22,8 +22,9 @@ GROUPS = 10
 
 
 def kernel(game: Game, passes: int, *, seed: int = 0) -> Estimate:
-    """The additive game nearest to this one, by Shapley's kernel (Lundberg & Lee, 2017, theorem 2; paired as in Covert &
-    Lee, 2021), exact at nobody and everybody.
+    """The additive game nearest to this one by Shapley's kernel, exact at nobody and everybody.
+
+    Lundberg & Lee, 2017, theorem 2; complementary pairs as in Covert & Lee, 2021.
 
     In a two-stage game each masking is encoded once and meets all maskings of the other modalities.
 
@@ -80,8 +81,8 @@ def regress(keep: np.ndarray, values: np.ndarray, nobody: np.ndarray, everybody:
     n = keep.shape[1]
     outputs = values.shape[1:]
     total = (everybody - nobody).reshape(1, -1)
-    if n == 1:
-        return total.reshape(1, *outputs)
+    if n < 2:
+        return total[:n].reshape(n, *outputs)
     sizes = keep.sum(axis=1)
     inner = (sizes > 0) & (sizes < n)
     weights = np.array([0, *((n - 1) / (comb(n, size) * size * (n - size)) for size in range(1, n)), 0])[sizes[inner]]

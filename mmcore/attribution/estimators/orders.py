@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def permutation(game: Game, budget: Budget, *, seed: int = 0) -> Estimate:
-    """Average over random orders, each walked forward and backward (Castro et al., 2009; antithetic: Mitchell et al., 2022).
+    """Average over random orders, each walked forward and backward.
+
+    Castro et al., 2009; antithetic pairs: Mitchell et al., 2022.
 
     Raises:
         OptionError: the budget does not allow two orders.

@@ -137,3 +137,49 @@ def test_a_prepared_row_is_kept_while_there_is_room(make, monkeypatch):
     without_room.__getitems__([0])
     without_room.__getitems__([0])
     assert seen[3:] == ["a bcd", "a bcd"]
+
+
+class Tokens:
+    """What was computed before: as many tokens as the row's number, all of them that number."""
+
+    def __getitem__(self, row):
+        tokens = np.full((row, 2), row, dtype=np.float32)
+        return {"vector": np.full(2, row, dtype=np.float32), "tokens": tokens, "mask": np.arange(row) != 1}
+
+
+def test_tokens_computed_before_are_padded_and_padding_does_not_count(make):
+    data = make(read_table(ROWS), indices=[3, 1], representations={"title": Tokens()})
+    batch = batch_from_tree(collate([data[0], data[1]]), data.modalities)
+    given = batch.representations["title"]
+    assert given.vector.tolist() == [[3, 3], [1, 1]]
+    assert given.tokens[..., 0].tolist() == [[3, 3, 3], [1, 0, 0]]
+    assert given.mask.tolist() == [[True, False, True], [True, False, False]]
+
+
+def test_a_batch_without_a_single_token_has_one_that_does_not_count(make):
+    data = make(read_table(ROWS), indices=[0], representations={"title": Tokens()})
+    given = batch_from_tree(collate([data[0]]), data.modalities).representations["title"]
+    assert given.tokens.tolist() == [[[0, 0]]]
+    assert given.mask.tolist() == [[False]]
+
+
+def test_views_computed_before_take_turns_beside_rows_that_are_kept(make):
+    views = tuple(np.full((4, 2), number, dtype=np.float32) for number in (10, 20, 30))
+    data = make(read_table(ROWS), representations={"title": views})
+    for epoch, expected in enumerate((10, 20, 30, 10)):
+        data.set_epoch(epoch)
+        assert data[0].representations["title"]["vector"].tolist() == [expected] * 2
+        assert data.__getitems__([0])[0].representations["title"]["vector"].tolist() == [expected] * 2
+        assert data[0].inputs["facts"]["values"].tolist() == [1]
+
+
+def test_live_views_are_the_draws_of_the_first_epochs_again(make):
+    rows = [{"title": "a bb ccc dddd eeeee", "weight": 1.0}]
+    endless, cycled = (make(rows, augment={"title": True}, views=views, seed=5) for views in ({}, {"title": 2}))
+
+    def drawn(data, epoch):
+        data.set_epoch(epoch)
+        return data[0].inputs["title"]["values"].tolist()
+
+    assert [drawn(cycled, epoch) for epoch in range(4)] == [drawn(endless, epoch) for epoch in (0, 1, 0, 1)]
+    assert drawn(endless, 2) != drawn(endless, 0)

@@ -36,6 +36,7 @@ slots = st.sampled_from(
         {"name": "timm", "trainable": "all", "learning_rate": 1e-5},
         {"name": "hf_text", "pooling": "mean", "trainable": {"last": 2}, "share": "tower", "weights": "none"},
         {"name": "timm", "augment": True},
+        {"name": "timm", "augment": {"views": 4}},
     ]
 )
 experiments = st.fixed_dictionaries(
