@@ -53,8 +53,20 @@ def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Optio
         asked=tuple(name for name in row.model.modalities if request.play is None or name in request.play),
         output=game.score.output, explained=label, value=value, base_value=base_value,
         settings={**returned.settings, **settings},
-        passes=dict(game.passes), evaluations=game.evaluations,
+        passes=dict(game.passes), evaluations=game.evaluations, interactions=_interactions(game, returned, row),
     )  # fmt: skip
+
+
+def _interactions(game: Game, returned: Attribution, row: Row) -> dict[tuple[str, str], tuple[tuple[float, ...], ...]]:
+    """Of one output, of several that of the predicted class; of modalities that have players."""
+    found = {}
+    for pair, table in returned.interactions.items():
+        one = np.asarray(table, dtype=np.float64)
+        if game.outputs is not None:
+            one = one[..., game.outputs.index(str(row.score().label))]
+        if one.size:
+            found[pair] = tuple(map(tuple, one.tolist()))
+    return found
 
 
 def explained_output(

@@ -34,6 +34,7 @@ class Attribution:
         errors: standard errors, shaped as `values`; None when the values are exact or nothing is known.
         share_errors: modality → standard error of its share.
         base_value: the value with all players masked, where the explainer knows it; else the game is asked.
+        interactions: (modality, modality) → `(n_k, n_l)` or `(n_k, n_l, C)`: how players of the two need each other.
         settings: what the explainer decided by itself, for the record.
         players: modality → players, from an explainer that makes its own (one that needs the model, not a game).
         notes: plain warnings for a person.
@@ -43,6 +44,7 @@ class Attribution:
     errors: np.ndarray | None = None
     share_errors: Mapping[str, float] = field(default_factory=dict)
     base_value: float | np.ndarray | None = None
+    interactions: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     players: Mapping[str, Players] | None = None
     notes: tuple[str, ...] = ()
@@ -99,6 +101,8 @@ class Explanation:
         asked: the modalities that were meant to play; the row may lack some of them.
         stayed: modalities that were there and did not play; `missing`: those that the row lacks.
         share_errors: modality → standard error of its share, where the explainer knows it.
+        interactions: (modality, modality) → a row for each player of the first with a value for each of the second: how
+            far the two need each other (positive) or say the same (negative).
         passes: encoder passes per modality; `evaluations`: coalitions whose value was computed.
         notes: plain warnings where a figure means little.
         drawing: samples and players for `plot`. It is not part of the JSON: keep the row, and set it again with
@@ -122,6 +126,7 @@ class Explanation:
     stayed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     share_errors: Mapping[str, float] = field(default_factory=dict)
+    interactions: Mapping[tuple[str, str], tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     passes: Mapping[str, int] = field(default_factory=dict)
     evaluations: int = 0
     notes: tuple[str, ...] = ()
@@ -156,6 +161,16 @@ class Explanation:
     def chance(self) -> dict[str, float]:
         """Modality → the share that it would have if all players counted alike."""
         return shares_of({name: float(len(part.labels)) for name, part in self.parts.items()})
+
+    def strongest_interactions(self, count: int = 10) -> list[tuple[str, str, str, str, float]]:
+        """The pairs of players across modalities that interact most: modality, player, modality, player, value."""
+        found = [
+            (one, self.parts[one].labels[i], other, self.parts[other].labels[j], value)
+            for (one, other), table in self.interactions.items()
+            for i, row in enumerate(table)
+            for j, value in enumerate(row)
+        ]
+        return sorted(found, key=lambda pair: -abs(pair[-1]))[:count]
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain data, without its `drawing`."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mmcore.attribution.game import Game, TwoStageGame, rows_of
+from mmcore.attribution.request import WholePlayer
 from mmcore.data.batch import Batch
 from mmcore.errors import ComponentError
 from mmcore.representation import Representation
@@ -39,8 +40,12 @@ class ModelGame(Game):
 
     def masked(self, modality: str, keep: np.ndarray) -> Inputs:
         """Masked copies `(m, …)` of one modality's inputs, on the model's device."""
+        whole = self.players[modality]
+        players = whole.parts if isinstance(whole, WholePlayer) else whole
+        if players is not whole:
+            keep = np.repeat(keep, len(players), axis=1)
         inputs = self.row.kinds[modality].mask(
-            self.row.prepared[modality], self.players[modality], keep, baseline=self.baselines[modality]
+            self.row.prepared[modality], players, keep, baseline=self.baselines[modality]
         )
         for name, tensor in inputs.items():
             if len(tensor) != len(keep):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmcore.attribution.request import WholePlayer
 from mmcore.errors import UserError, did_you_mean
 from mmcore.files import writing
 
@@ -88,7 +89,9 @@ def _draw_modality(axes: Axes, explanation: Explanation, name: str) -> None:
         _draw_players(axes, part)
         _make_room(axes)
     else:
-        drawing.kinds[name].render(axes, drawing.samples[name], drawing.players[name], part.values)
+        players = drawing.players[name]
+        coloured = () if isinstance(players, WholePlayer) else (players, part.values)
+        drawing.kinds[name].render(axes, drawing.samples[name], *coloured)
         _make_room(axes)
     strongest = part.values[np.abs(part.values).argmax()] if len(part.values) else 0.0
     _title(axes, name, f"{_count(len(part.labels))}, Φ {part.contribution:.3g}, strongest {strongest:+.2g}")

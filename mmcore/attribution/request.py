@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SIDE_WITHOUT_TEXT = 4
 """Side of the grid over a picture where no text says how fine it should be."""
 
+WHOLE = "modality"
+"""The granularity in which each modality is one player; every kind has it."""
+
 OutputName = Literal["probability", "logit", "log_odds", "quantity"]
 
 
@@ -28,7 +31,7 @@ class GameRequest:
     Args:
         play: the modalities that play while the others stay as they are; None means all that are present.
         granularity: modality → a word of its kind ("words") or a size. One word for all means: wherever the kind
-            knows it, and "auto" elsewhere.
+            knows it, and "auto" elsewhere. "modality": each modality is one player.
         grid: side of the grid for kinds whose players lie on one; None means ⌈√n⌉ for the longest playing text of n
             tokens, special tokens included (arXiv:2212.08158, section 4), and 4 without a text.
         output: None means the probability, and the predicted quantity in regression.
@@ -42,6 +45,13 @@ class GameRequest:
     output: OutputName | None = None
     target: str = "predicted"
     baseline: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WholePlayer(Players):
+    """A modality as a single player; `parts` are those that its kind masks together."""
+
+    parts: Players = field(default_factory=lambda: Players(()))
 
 
 def partition(row: Row, request: GameRequest) -> dict[str, Players]:
@@ -71,7 +81,11 @@ def partition(row: Row, request: GameRequest) -> dict[str, Players]:
 
 def _players(row: Row, name: str, granularity: str | int | Mapping[str, str | int]) -> Players:
     if isinstance(granularity, Mapping):
-        return row.players(name, granularity.get(name, "auto"))
+        own = granularity.get(name, "auto")
+        return _players(row, name, own) if own == WHOLE else row.players(name, own)
+    if granularity == WHOLE:
+        parts = row.players(name)
+        return WholePlayer((name,) if len(parts) else (), parts=parts)
     try:
         return row.players(name, granularity)
     except OptionError:

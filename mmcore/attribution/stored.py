@@ -34,6 +34,10 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "shares": explanation.shares,
         "share_errors": dict(explanation.share_errors),
         "chance": explanation.chance,
+        "interactions": [
+            {"modalities": list(pair), "values": [list(row) for row in table]}
+            for pair, table in explanation.interactions.items()
+        ],
         "passes": dict(explanation.passes),
         "notes": list(explanation.notes),
     }
@@ -57,6 +61,10 @@ def from_data(stored: Mapping[str, Any]) -> dict[str, Any]:
             "stayed": tuple(stored["stayed"]),
             "missing": tuple(stored["missing"]),
             "share_errors": stored["share_errors"],
+            "interactions": {
+                (each["modalities"][0], each["modalities"][1]): tuple(tuple(row) for row in each["values"])
+                for each in stored.get("interactions", ())
+            },
             "passes": stored["passes"],
             "notes": tuple(stored["notes"]),
         }

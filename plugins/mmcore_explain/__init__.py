@@ -1,4 +1,4 @@
-"""Why a model decides as it does: `mm_shap`."""
+"""Why a model decides as it does: Shapley values of players and of modalities, and simpler measures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 import mmcore
+from mmcore_explain.options import ModalityShapleyOptions, OcclusionOptions, ProductShapOptions
 
 if TYPE_CHECKING:
     from mmcore_explain.mm_shap import MMShap
+    from mmcore_explain.product_shap import ModalityShapley, Occlusion, ProductShap
 
 
 class MMShapOptions(mmcore.Options):
@@ -45,9 +47,61 @@ def build_mm_shap(options: MMShapOptions) -> MMShap:
     return MMShap(options)
 
 
+def build_product_shap(options: ProductShapOptions) -> ProductShap:
+    """The explainer of games `product_shap`."""
+    from mmcore_explain.product_shap import ProductShap
+
+    return ProductShap(options)
+
+
+def build_modality_shapley(options: ModalityShapleyOptions) -> ModalityShapley:
+    """The explainer of games `modality_shapley`."""
+    from mmcore_explain.product_shap import ModalityShapley
+
+    return ModalityShapley(options)
+
+
+def build_occlusion(options: OcclusionOptions) -> Occlusion:
+    """The explainer of games `occlusion`."""
+    from mmcore_explain.product_shap import Occlusion
+
+    return Occlusion(options)
+
+
 @mmcore.hookimpl
 def mmcore_explainers() -> Iterator[mmcore.Explainer]:
-    """`mm_shap`."""
+    """`product_shap`, `modality_shapley`, `occlusion` and `mm_shap`."""
+    yield mmcore.Explainer(
+        name="product_shap",
+        summary="Shapley values of patches, words and columns with few encoder passes, with errors and interactions",
+        needs="game",
+        additive=True,
+        options=ProductShapOptions,
+        build=build_product_shap,
+        reference="Shapley, 1953; Owen, 1972; the cubature is ours",
+        licence="Apache-2.0",
+        tiny={"passes": 64, "grid": 2},
+    )
+    yield mmcore.Explainer(
+        name="modality_shapley",
+        summary="Exact Shapley values and interactions of whole modalities: what each added to this decision",
+        needs="game",
+        additive=True,
+        options=ModalityShapleyOptions,
+        build=build_modality_shapley,
+        reference="Shapley, 1953; Grabisch & Roubens, 1999",
+        licence="Apache-2.0",
+    )
+    yield mmcore.Explainer(
+        name="occlusion",
+        summary="What each patch, word or column alone takes with it when it is masked",
+        needs="game",
+        options=OcclusionOptions,
+        build=build_occlusion,
+        reference="arXiv:1311.2901",
+        licence="Apache-2.0",
+        tiny={"grid": 2},
+    )
     yield mmcore.Explainer(
         name="mm_shap",
         summary="MM-SHAP: Shapley values of patches, tokens and columns by permutations; the share of each modality",

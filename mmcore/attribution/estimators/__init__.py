@@ -1,6 +1,8 @@
 """Estimators of Shapley values: functions of a game, which know nothing of models."""
 
 from mmcore.attribution.estimators.budget import Budget as Budget
+from mmcore.attribution.estimators.choosing import EstimatorName as EstimatorName
+from mmcore.attribution.estimators.choosing import estimate as estimate
 from mmcore.attribution.estimators.estimate import Estimate as Estimate
 from mmcore.attribution.estimators.exact import exact as exact
 from mmcore.attribution.estimators.kernel import kernel as kernel

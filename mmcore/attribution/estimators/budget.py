@@ -44,9 +44,14 @@ class Budget:
             raise OptionError("a budget needs a limit", hint="Give passes, seconds or share_error.")
 
     @property
+    def spent(self) -> float:
+        """Seconds since the budget was made."""
+        return time.perf_counter() - self._start
+
+    @property
     def out_of_time(self) -> bool:
         """Whether the seconds are spent."""
-        return self.seconds is not None and time.perf_counter() - self._start >= self.seconds
+        return self.seconds is not None and self.spent >= self.seconds
 
     def allows(self, game: Game, replicates: Sequence[np.ndarray], *, least: int, what: str, next_cost: int) -> bool:
         """Whether another replicate may be made, which costs at most `next_cost` passes.

@@ -15,7 +15,7 @@ from mmcore.attribution.explaining import explain_row
 from mmcore.attribution.game import FunctionGame, TableGame
 from mmcore_explain import MMShapOptions
 
-(DECLARATION,) = mmcore_explain.mmcore_explainers()
+DECLARATION = next(each for each in mmcore_explain.mmcore_explainers() if each.name == "mm_shap")
 
 
 def explainer(**options):

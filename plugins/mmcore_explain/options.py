@@ -1,0 +1,75 @@
+"""What can be asked of the explainers. Light: no torch, no shap."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+import mmcore
+
+
+class GameOptions(mmcore.Options):
+    """Which game is played: who plays, how finely, for which output."""
+
+    play: tuple[str, ...] | None = mmcore.Field(
+        None, min_length=1, description="the modalities that play while the others stay as they are; all if left out"
+    )
+    output: Literal["probability", "logit", "log_odds", "quantity"] | None = mmcore.Field(
+        None, description="what is explained; the probability, and in regression the quantity, if left out"
+    )
+    target: str = mmcore.Field("predicted", description="of which class: predicted, true, all, or a class by its name")
+    baseline: dict[str, str] = mmcore.Field(
+        default_factory=dict, description="modality → what masked players become, a word of its kind"
+    )
+
+    def game_request(self, granularity: str = "auto", grid: int | None = None) -> mmcore.GameRequest:
+        """The game that these options mean."""
+        return mmcore.GameRequest(
+            play=self.play, granularity=granularity, grid=grid, output=self.output, target=self.target,
+            baseline=self.baseline,
+        )  # fmt: skip
+
+
+class PlayerOptions(GameOptions):
+    """Games of parts of the inputs."""
+
+    granularity: str = mmcore.Field(
+        "auto", min_length=1, description="what the players are, a word of the kinds that know it: tokens, words …"
+    )
+    grid: int | None = mmcore.Field(
+        None, ge=1, le=64, description="side of the grid over pictures; by the number of tokens if left out"
+    )
+
+    def game_request(self, granularity: str | None = None, grid: int | None = None) -> mmcore.GameRequest:
+        """The game that these options mean."""
+        return super().game_request(granularity or self.granularity, grid or self.grid)
+
+
+class ProductShapOptions(PlayerOptions):
+    """Exact where the budget allows it, else Gaussian-process cubature over products of maskings."""
+
+    estimator: Literal["auto", "exact", "permutation", "kernel", "lattice", "product_gp"] = mmcore.Field(
+        "auto", description="how values are found; auto: exact within the budget, else product_gp, else permutation"
+    )
+    passes: int | None = mmcore.Field(256, ge=1, le=10**8, description="encoder passes of all modalities together")
+    seconds: float | None = mmcore.Field(None, gt=0, description="ends the work after so long")
+    share_error: float | None = mmcore.Field(
+        None, gt=0, lt=1, description="ends the work once every modality's share has a smaller standard error"
+    )
+    interactions: bool = mmcore.Field(False, description="also how players of different modalities need each other")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of masks and orders")
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.passes is None and self.seconds is None and self.share_error is None:
+            raise ValueError("a budget needs a limit: passes, seconds or share_error")
+        return self
+
+
+class ModalityShapleyOptions(GameOptions):
+    """Modalities as players."""
+
+
+class OcclusionOptions(PlayerOptions):
+    """Each player masked by itself."""
