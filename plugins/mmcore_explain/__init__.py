@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 import mmcore
-from mmcore_explain.options import ModalityShapleyOptions, OcclusionOptions, ProductShapOptions
+from mmcore_explain.options import (
+    ModalityShapleyOptions,
+    OcclusionOptions,
+    ProductShapOptions,
+    ShapiqOptions,
+    ShapOptions,
+)
 
 if TYPE_CHECKING:
+    from mmcore_explain.libraries import Shap, Shapiq
     from mmcore_explain.mm_shap import MMShap
     from mmcore_explain.product_shap import ModalityShapley, Occlusion, ProductShap
 
@@ -68,9 +75,23 @@ def build_occlusion(options: OcclusionOptions) -> Occlusion:
     return Occlusion(options)
 
 
+def build_shap(options: ShapOptions) -> Shap:
+    """The explainer of games `shap`."""
+    from mmcore_explain.libraries import Shap
+
+    return Shap(options)
+
+
+def build_shapiq(options: ShapiqOptions) -> Shapiq:
+    """The explainer of games `shapiq`."""
+    from mmcore_explain.libraries import Shapiq
+
+    return Shapiq(options)
+
+
 @mmcore.hookimpl
 def mmcore_explainers() -> Iterator[mmcore.Explainer]:
-    """`product_shap`, `modality_shapley`, `occlusion` and `mm_shap`."""
+    """`product_shap`, `modality_shapley`, `occlusion`, `shap`, `shapiq` and `mm_shap`."""
     yield mmcore.Explainer(
         name="product_shap",
         summary="Shapley values of patches, words and columns with few encoder passes, with errors and interactions",
@@ -101,6 +122,31 @@ def mmcore_explainers() -> Iterator[mmcore.Explainer]:
         reference="arXiv:1311.2901",
         licence="Apache-2.0",
         tiny={"grid": 2},
+    )
+    yield mmcore.Explainer(
+        name="shap",
+        summary="Shapley values by an algorithm of the library shap, with each masking encoded once",
+        needs="game",
+        additive=True,
+        options=ShapOptions,
+        build=build_shap,
+        reference="https://shap.readthedocs.io",
+        licence="MIT",
+        requires=("shap",),
+        extra="mmcore-framework[explain]",
+        tiny={"evaluations": 256, "grid": 2},
+    )
+    yield mmcore.Explainer(
+        name="shapiq",
+        summary="Shapley values or interactions by the library shapiq, with each masking encoded once",
+        needs="game",
+        options=ShapiqOptions,
+        build=build_shapiq,
+        reference="https://shapiq.readthedocs.io",
+        licence="MIT",
+        requires=("shapiq",),
+        extra="mmcore-framework[explain]",
+        tiny={"evaluations": 256, "grid": 2},
     )
     yield mmcore.Explainer(
         name="mm_shap",

@@ -73,3 +73,25 @@ class ModalityShapleyOptions(GameOptions):
 
 class OcclusionOptions(PlayerOptions):
     """Each player masked by itself."""
+
+
+class ShapOptions(PlayerOptions):
+    """The library shap on our games."""
+
+    algorithm: Literal["permutation", "kernel", "sampling", "exact"] = mmcore.Field(
+        "permutation", description="of the library: PermutationExplainer, KernelExplainer …"
+    )
+    evaluations: int = mmcore.Field(2048, ge=4, le=10**7, description="coalitions that the library may ask for")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of what it draws")
+
+
+class ShapiqOptions(PlayerOptions):
+    """The library shapiq on our games."""
+
+    algorithm: Literal[
+        "KernelSHAP", "UnbiasedKernelSHAP", "PermutationSamplingSV", "StratifiedSamplingSV", "OwenSamplingSV", "SVARM",
+        "SHAPIQ",
+    ] = mmcore.Field("KernelSHAP", description="the library's approximator of Shapley values")  # fmt: skip
+    pairs: bool = mmcore.Field(False, description="k-SII of order 2 by KernelSHAPIQ: pairs become interactions")
+    evaluations: int = mmcore.Field(2048, ge=4, le=10**7, description="coalitions that the library may ask for")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of what it draws")

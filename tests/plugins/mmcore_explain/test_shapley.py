@@ -117,3 +117,37 @@ def test_what_can_not_be_explained_is_refused_with_the_reason(options, error, to
 def test_a_modality_that_should_play_and_is_missing_is_refused():
     with pytest.raises(DataError, match="none of the modalities that should play"):
         explained("product_shap", trial_row(missing=("text",)), play=["text"])
+
+
+@pytest.mark.parametrize("algorithm", ["permutation", "kernel", "sampling", "exact"])
+def test_shap_plays_our_games_and_comes_to_the_truth(algorithm):
+    found = explained("shap", algorithm=algorithm, grid=2, evaluations=4096)
+    truth = exact(trial_row().game(GameRequest(grid=2))).values
+    near = 1e-6 if algorithm in ("kernel", "exact") else np.abs(truth).max() / 20
+    assert np.abs(found.values - truth).max() < near
+    assert sum(found.passes.values()) <= 2**4 + 2**5 + 2**3
+
+
+SHAPIQ = [
+    "KernelSHAP", "UnbiasedKernelSHAP", "PermutationSamplingSV", "StratifiedSamplingSV", "OwenSamplingSV", "SVARM",
+    "SHAPIQ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", SHAPIQ)
+def test_shapiq_plays_our_games_and_comes_near_the_truth(algorithm):
+    found = explained("shapiq", algorithm=algorithm, grid=2, evaluations=4096)
+    truth = exact(trial_row().game(GameRequest(grid=2))).values
+    assert np.abs(found.values - truth).max() < np.abs(truth).max() / 5
+
+
+def test_shapiqs_pairs_become_interactions():
+    found = explained("shapiq", pairs=True, grid=2, evaluations=4096)
+    truth = exact(trial_row().game(GameRequest(grid=2)), interactions=True).interactions
+    for pair, table in found.interactions.items():
+        np.testing.assert_allclose(table, truth[pair], atol=1e-6)  # k-SII of the highest order is SII
+
+
+def test_shapiq_explains_one_output():
+    with pytest.raises(OptionError, match="explains one output"):
+        explained("shapiq", target="all")
