@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from mmcore.data.batch import Batch
-from mmcore.data.reading import RowReader, iterate_rows
+from mmcore.data.fingerprints import size_of
+from mmcore.data.reading import ReadRow, RowReader, iterate_rows
 from mmcore.errors import ComponentError, DataError
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class RowDataset(torch.utils.data.Dataset[Item]):
         self.augment = {name for name, changed in (augment or {}).items() if changed and name in wanted}
         self.views, self.seed, self.epoch = dict(views or {}), seed, 0
         self._kept: dict[int, Item] = {}
-        self._room = 0 if self.augment else KEPT_BYTES
+        self._decoded: dict[int, ReadRow] = {}  # where prepared rows differ from epoch to epoch
+        self._room = KEPT_BYTES
         self._live = _reader_of(wanted, reader)
         self._cached_present = self._look_up_presence()
 
@@ -110,21 +112,21 @@ class RowDataset(torch.utils.data.Dataset[Item]):
     def __getitem__(self, position: int) -> Item:
         if position in self._kept:
             return self._with_stored(self._kept[position])
-        row = self.rows[int(self.indices[position])] if self._live.fields else {}
-        return self._item(int(position), row)
+        known = position in self._decoded or not self._live.fields
+        return self._item(int(position), {} if known else self.rows[int(self.indices[position])])
 
     def __getitems__(self, positions: Sequence[int]) -> list[Item]:
         """Several items at once: torch's DataLoader asks so, and Arrow answers faster."""
         if not self._live.fields:
             return [self._item(int(position), {}) for position in positions]
-        new = [int(position) for position in positions if int(position) not in self._kept]
+        new = [int(at) for at in positions if int(at) not in self._kept and int(at) not in self._decoded]
         rows = iterate_rows(self.rows, self._live.columns, [int(self.indices[position]) for position in new])
         made = {position: self._item(position, row) for position, (_, row) in zip(new, rows, strict=True)}
-        return [made.get(position) or self._with_stored(self._kept[position]) for position in map(int, positions)]
+        return [made.get(position) or self[position] for position in map(int, positions)]
 
     def _item(self, position: int, row: Mapping[str, Any]) -> Item:
         index = int(self.indices[position])
-        read = self._live.read(row)
+        read = self._decoded.get(position) or self._live.read(row)
         for name, error in read.problems.items():
             if name in self.kinds:  # not one that is read for its length alone
                 error.where = error.where or f"row {index}, {name}"
@@ -144,7 +146,7 @@ class RowDataset(torch.utils.data.Dataset[Item]):
             raise DataError(f"row {index} has none of the modalities {', '.join(self.kinds)}")
         target = None if self.targets is None else self.targets[index]
         item = Item(inputs, {}, present, index, target, self.kinds)
-        self._keep(position, item)
+        self._keep(position, item, read)
         return self._with_stored(item)
 
     def _with_stored(self, item: Item) -> Item:
@@ -158,11 +160,22 @@ class RowDataset(torch.utils.data.Dataset[Item]):
             found[name] = row if isinstance(row, Mapping) else {"vector": row}
         return replace(item, representations=found)
 
-    def _keep(self, position: int, item: Item) -> None:
-        """Remember a prepared row while there is room; not in a worker process, of which each would keep its own."""
-        size = sum(tensor.nbytes for tensors in item.inputs.values() for tensor in tensors.values())
-        if size and size <= self._room and torch.utils.data.get_worker_info() is None:
-            self._room -= size
+    def _keep(self, position: int, item: Item, read: ReadRow) -> None:
+        """Remember a prepared row, or its samples where they are changed, while there is room; not in a worker process,
+        of which each would keep its own.
+        """
+        if position in self._decoded or torch.utils.data.get_worker_info() is not None:
+            return
+        if self.augment:
+            size = sum(map(size_of, read.samples.values()))
+        else:
+            size = sum(tensor.nbytes for tensors in item.inputs.values() for tensor in tensors.values())
+        if not 0 < size <= self._room:
+            return
+        self._room -= size
+        if self.augment:
+            self._decoded[position] = read
+        else:
             self._kept[position] = item
 
     def _changed(self, name: str, sample: Any, index: int) -> Any:

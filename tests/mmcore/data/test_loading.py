@@ -101,6 +101,24 @@ def test_augmentation_depends_on_seed_epoch_and_row_alone(make):
     assert make(rows, augment={"title": False})[0].inputs["title"]["values"].tolist() == [2, 4, 6, 8, 10]
 
 
+def test_a_row_that_is_changed_each_epoch_is_decoded_once_while_there_is_room(make, words, monkeypatch):
+    rows = read_table([{"title": "a bb ccc", "weight": 1.0}] * 3)
+    data = make(rows, augment={"title": True})
+    for epoch in range(3):
+        data.set_epoch(epoch)
+        data.__getitems__([0, 1, 2])
+        data[1]
+    assert type(words).decoded == 3
+    monkeypatch.setattr("mmcore.data.loading.KEPT_BYTES", 0)
+    fresh = make(rows, augment={"title": True})
+    fresh.set_epoch(2)
+    kept, read_again = data.__getitems__([0, 1, 2]), fresh.__getitems__([0, 1, 2])
+    for one, other in zip(kept, read_again, strict=True):
+        assert torch.equal(one.inputs["title"]["values"], other.inputs["title"]["values"])
+    fresh.__getitems__([0, 1, 2])
+    assert type(words).decoded == 3 + 6
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_workers_give_what_this_process_gives(make, workers):
     data = make(read_table(ROWS * 8), targets=np.arange(32), augment={"title": True})
