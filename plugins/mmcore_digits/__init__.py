@@ -131,7 +131,6 @@ def mmcore_datasets() -> Iterator[mmcore.Dataset]:
         check=check_tones,
         simulate=simulate_tones,
         example=example_tones,
-        reference="docs/use_cases/small.md",
         licence="free of rights (simulated)",
         requires=("PIL", "av"),
         extra="mmcore-framework[vision,audio]",

@@ -41,7 +41,8 @@ def picture(body: Body, generator: np.random.Generator) -> bytes:
     drawn = Image.fromarray(_ground(generator)).resize((side, side), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(drawn)
     for _ in range(generator.integers(0, 5)):
-        x, y, radius = [*generator.uniform(0, side, 2).tolist(), generator.uniform(0.01, 0.04) * side]
+        x, y = (float(place) for place in generator.uniform(0, side, 2))
+        radius = float(generator.uniform(0.01, 0.04)) * side
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_colour(generator, (0, 0.5), (0.2, 1)))
     length = generator.uniform(0.45, 0.75)
     place = 0.5 + generator.uniform(-0.5, 0.5, 2) * (1 - length)

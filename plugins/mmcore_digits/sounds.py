@@ -21,6 +21,10 @@ BAR = (1.0, 2.756, 5.404)
 """Partials of a bar with free ends, by the lowest one."""
 
 
+TREMBLE = 0.006
+"""How far a blown note's pitch leaves its mean, 5.5 times a second: a tenth of a semitone."""
+
+
 class Tune(NamedTuple):
     """What is played: nothing of it depends on the instrument.
 
@@ -78,7 +82,7 @@ def note(way: Way, hertz: float, seconds: float) -> np.ndarray:
     else:
         swell = np.minimum(1, times / 0.06) * np.minimum(1, (times[-1] - times) / 0.03)
         partials = [(float(k), 1 / k, swell) for k in (1, 3, 5, 7)]
-    bend = 0.006 * np.sin(2 * np.pi * 5.5 * times) / 5.5 if way == "blown" else np.zeros_like(times)
+    bend = TREMBLE * np.sin(2 * np.pi * 5.5 * times) / (2 * np.pi * 5.5) if way == "blown" else np.zeros_like(times)
     parts = [
         strength * course * np.sin(2 * np.pi * hertz * ratio * (times + bend))
         for ratio, strength, course in partials

@@ -18,8 +18,9 @@ class Intermediate(mmcore.FusionModel):
     """Encoders, layer norm and dropout per modality, a fusion method, a head.
 
     With a learned placeholder, an absent modality is that vector, and the method sees it as present. Without one, the
-    method is told who is absent. In training, `modality_dropout` makes present modalities absent row by row. Where the
-    method reads tokens, an encoder that has none gives one: its vector.
+    method is told who is absent. In training, `modality_dropout` makes present modalities absent row by row, and with
+    `unimodal_loss` each modality also decides by a head of its own. Where the method reads tokens, an encoder that has
+    none gives one: its vector.
     """
 
     def __init__(
@@ -43,6 +44,9 @@ class Intermediate(mmcore.FusionModel):
         self.reads_tokens = method.declaration.reads == "tokens"
         self.method = method(dims)
         self.head = task.build_head(int(self.method.dim))  # type: ignore[arg-type]
+        self.unimodal_loss = options.unimodal_loss
+        own = dims if options.unimodal_loss and len(dims) > 1 else {}
+        self.unimodal_heads = nn.ModuleDict({name: task.build_head(dim) for name, dim in own.items()})
 
     def encode(self, batch: mmcore.Batch) -> dict[str, mmcore.Representation]:
         """Each modality's representation, zeros where it is absent."""
@@ -59,7 +63,23 @@ class Intermediate(mmcore.FusionModel):
         fused = self.method(
             prepared if self.reads_tokens else {name: each.vector for name, each in prepared.items()}, seen
         )
-        return mmcore.Output(self.head(fused), representation=fused)
+        if not self.training or not len(self.unimodal_heads):
+            return mmcore.Output(self.head(fused), representation=fused)
+        decisions = {name: head(prepared[name].vector) for name, head in self.unimodal_heads.items()}
+        return mmcore.Output(self.head(fused), representation=fused, per_modality_logits=decisions)
+
+    def loss(self, output: mmcore.Output, batch: mmcore.Batch) -> Tensor:
+        """The task's loss; in training the weighted mean of each modality's own loss over its rows is added."""
+        total = super().loss(output, batch)
+        if not output.per_modality_logits:
+            return total
+        assert batch.targets is not None
+        losses = []
+        for name, logits in output.per_modality_logits.items():
+            rows = batch.present[:, batch.modalities.index(name)].nonzero()[:, 0]
+            if len(rows):
+                losses.append(self.task.loss(logits[rows], batch.targets[rows]))
+        return total + self.unimodal_loss * torch.stack(losses).mean() if losses else total
 
     def _prepared(self, name: str, plain: mmcore.Representation, here: Tensor) -> mmcore.Representation:
         vector = self.dropout(self.norms[name](plain.vector))

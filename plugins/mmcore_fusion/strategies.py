@@ -34,6 +34,13 @@ class IntermediateOptions(mmcore.Options):
     placeholder: Literal["zero", "learned"] = mmcore.Field(
         "zero", description="what stands for an absent modality: nothing, or a learned vector"
     )
+    unimodal_loss: float = mmcore.Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="weight of the mean loss of a head for each modality, in training; keeps an "
+        "encoder learning that the fused decision could do without (arXiv:1905.12681)",
+    )
 
 
 class EarlyOptions(mmcore.Options):

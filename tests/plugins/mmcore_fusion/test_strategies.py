@@ -295,3 +295,20 @@ def test_modalities_are_dropped_in_training_only():
     model.eval()
     assert not (model(batch).representation[:, :5] == 0).all(1).any()
     assert torch.equal(model(batch).logits, model(batch).logits)
+
+
+def test_with_a_unimodal_loss_each_encoder_learns_though_the_fused_head_ignores_it():
+    model, batch = make(unimodal_loss=0.5, dropout=0.0).train(), make_batch(present=SOME)
+    torch.nn.init.zeros_(model.head.weight)
+    output = model(batch)
+    own = []
+    for column, name in enumerate("ab"):
+        here = batch.present[:, column]
+        vector = model.norms[name](model.encoders.encode(batch)[name].vector)
+        own.append(TASK.loss(model.unimodal_heads[name](vector)[here], batch.targets[here]).item())
+    expected = TASK.loss(output.logits, batch.targets).item() + 0.5 * np.mean(own)
+    assert model.loss(output, batch).item() == pytest.approx(expected, rel=1e-6)
+    model.loss(output, batch).backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in model.encoders.parameters())
+    assert model.eval()(batch).per_modality_logits == {}
+    assert not len(make().unimodal_heads)
