@@ -38,6 +38,7 @@ _HOMES = {
     "mmcore.attribution.game": ("Game",),
     "mmcore.attribution.request": ("GameRequest",),
     "mmcore.attribution.explanation": ("Attribution", "Explanation"),
+    "mmcore.attribution.evaluated": ("EvaluatedRows", "Measure"),
     "mmcore.experiment.specification": ("Experiment",),
     "mmcore.experiment.fitted": ("FittedModel", "load"),
     "mmcore.experiment.quick": ("fit",),
@@ -50,6 +51,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted([*_HOME, "__version__"])  # pyright: ignore
 
 if TYPE_CHECKING:
+    from mmcore.attribution.evaluated import EvaluatedRows as EvaluatedRows
+    from mmcore.attribution.evaluated import Measure as Measure
     from mmcore.attribution.explanation import Attribution as Attribution
     from mmcore.attribution.explanation import Explanation as Explanation
     from mmcore.attribution.game import Game as Game

@@ -11,7 +11,7 @@ import torch
 
 from mmcore.attribution.game import rows_of
 from mmcore.data.loading import batch_from_tree, collate
-from mmcore.errors import ComponentError
+from mmcore.errors import ComponentError, DataError
 from mmcore.representation import Representation
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 AT_A_TIME = 64
 """Rows that are encoded at a time."""
+
+SCORES = {"single_label": "top1", "multi_label": "macro_f1", "regression": "r2"}
+"""Type of task → the figure that measures of accuracy look at."""
 
 HEADS_AT_A_TIME = 4096
 """Rows of encoded modalities that are fused at a time."""
@@ -96,9 +99,7 @@ class EvaluatedRows:
         """What the model predicts."""
         return self.model.task
 
-    def logits(
-        self, places: Mapping[str, np.ndarray] | None = None, *, without: Sequence[str] = ()
-    ) -> np.ndarray:
+    def logits(self, places: Mapping[str, np.ndarray] | None = None, *, without: Sequence[str] = ()) -> np.ndarray:
         """The model's logits `(K, C)` for rows put together from these rows; float64.
 
         Args:
@@ -129,6 +130,30 @@ class EvaluatedRows:
         """As `logits`: probabilities `(K, C)`, or the quantity `(K, 1)` in regression."""
         logits = torch.from_numpy(self.logits(places, without=without))
         return np.asarray(self.task.probabilities(logits).numpy().reshape(len(logits), -1))
+
+    def score(self, logits: np.ndarray) -> float:
+        """How good logits `(N, C)` of these rows are, more is better: top-1, macro F1 of labels, R² of a quantity.
+
+        Raises:
+            DataError: the rows have no targets.
+        """
+        if self.targets is None:
+            raise DataError("the rows have no targets, so nothing can be scored")
+        from mmcore.evaluation.metrics import scalar_metrics
+
+        found = scalar_metrics(self.task, logits, self.targets)[SCORES[self.task.type]]
+        return 0.0 if found is None else float(found)
+
+    def score_without(self) -> float:
+        """The score of one answer for all rows, the one that their own targets favour."""
+        if self.targets is None:
+            raise DataError("the rows have no targets, so nothing can be scored")
+        if self.task.type == "single_label":
+            return float(np.bincount(self.targets).max() / len(self))
+        if self.task.type == "multi_label":
+            share = np.clip(self.targets.mean(axis=0), 1e-6, 1 - 1e-6)
+            return self.score(np.repeat(np.log(share / (1 - share))[None], len(self), axis=0))
+        return 0.0  # R² of the mean
 
     def _encode(self) -> dict[str, Representation]:
         keeps_tokens = bool(getattr(self.model, "reads_tokens", False))

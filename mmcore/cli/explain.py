@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from mmcore.attribution.evaluated import Measure
     from mmcore.attribution.tables import ShareTable
 
 
@@ -17,7 +18,10 @@ def explain(
         str | None,
         typer.Option(help="Its name, or {name: …, option: …}; by default the one of the experiment."),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="How many rows of the split, right and wrong ones.")] = 12,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many rows of the split, right and wrong ones: 12; for a measure at random: 500."),
+    ] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Explain this row instead; may be repeated.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -25,7 +29,7 @@ def explain(
         bool, typer.Option("--json", help="Print the tables and each row's explanation as JSON.")
     ] = False,
 ) -> None:
-    """Explain test rows of a run.
+    """Explain test rows of a run, or measure over them.
 
     Values and pictures go to its explanations/, the shares over classes are printed.
 
@@ -47,8 +51,13 @@ def explain(
         told = {
             "tables": [table.to_dict() for table in found.tables],
             "explanations": [one.to_dict() for one in found.explanations],
+            **({} if found.measure is None else {"measure": found.measure.to_dict()}),
         }
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))
+        return
+    if found.measure is not None:
+        _print_measure(found.measure)
+        typer.echo(f"{found.measure.n} rows measured; the table: {found.folder / 'measure.csv'}")
         return
     for table in found.tables:
         _print(table)
@@ -70,6 +79,18 @@ def _chosen(run: Path, explainer: str | None) -> str | dict[str, Any]:
     if written is None:
         raise UserError("the experiment names no explainer", where=str(run), hint="Name one with --explainer.")
     return written.explainer.to_short_form()
+
+
+def _print_measure(measure: Measure) -> None:
+    from mmcore.cli.tables import print_table
+
+    def shown(value: Any) -> str:
+        return "–" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+    typer.echo(measure.question)
+    print_table(list(measure.columns), [[shown(value) for value in line] for line in measure.lines])
+    for note in measure.notes:
+        typer.echo(note)
 
 
 def _print(table: ShareTable) -> None:

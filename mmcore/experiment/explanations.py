@@ -16,12 +16,13 @@ from mmcore.attribution.tables import ShareTable, share_tables
 from mmcore.catalog import as_config
 from mmcore.catalog import load as load_catalog
 from mmcore.data.reading import iterate_rows
-from mmcore.errors import DataError
-from mmcore.files import read_json, write_json, write_text
+from mmcore.errors import ComponentError, DataError
+from mmcore.files import read_json, write_json, write_text, writing
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mmcore.attribution.evaluated import Measure
     from mmcore.catalog import Resolved
     from mmcore.data.source import DataSource
     from mmcore.experiment.fitted import FittedModel
@@ -33,13 +34,18 @@ Progress = Callable[[int, int], None]
 """Told (rows done, rows in all)."""
 
 
+ROWS, MEASURED_ROWS = 12, 500
+"""Rows that are explained, and rows that a measure over a data set looks at, where nobody says how many."""
+
+
 @dataclass(frozen=True)
 class Explained:
-    """Explanations of a run's rows, and where they lie."""
+    """Explanations of a run's rows, or a measure over them, and where they lie."""
 
     folder: Path
     explanations: list[Explanation]
     tables: list[ShareTable]
+    measure: Measure | None = None
 
 
 def explain_row(
@@ -71,7 +77,7 @@ def explain_run(
     folder: str | Path,
     explainer: str | Mapping[str, Any] | ComponentConfig = "mm_shap",
     *,
-    rows: int | None = 64,
+    rows: int | None = None,
     ids: Sequence[str] = (),
     split: str = "test",
     on_event: Callable[[Event], None] | None = None,
@@ -82,7 +88,8 @@ def explain_run(
     Rows that were explained before with the same settings are not explained again.
 
     Args:
-        rows: how many of the split, right and wrong ones alike as far as there are any; None for all.
+        rows: how many of the split: right and wrong ones alike as far as there are any, for a measure over a data set
+            at random; None for 12, or 500.
         ids: these rows instead, of any split.
         options: of the explainer.
 
@@ -98,8 +105,13 @@ def explain_run(
     run = RunFolder(Path(folder), [on_event] if on_event else [])
     experiment = Experiment.load(run.path / "experiment.yaml")
     resolved = _resolved(explainer, options)
-    chosen = _chosen(_predictions(run), rows=rows, ids=ids, split=split, seed=experiment.seed)
-    return explain_rows(model, open_source(experiment, load_catalog()), chosen, resolved, run)
+    measuring = resolved.declaration.needs == "dataset"
+    count = rows or (MEASURED_ROWS if measuring else ROWS)
+    chosen = _chosen(_predictions(run), rows=count, ids=ids, split=split, seed=experiment.seed, evenly=not measuring)
+    source = open_source(experiment, load_catalog())
+    if measuring:
+        return measure_rows(model, source, chosen, resolved, run)
+    return explain_rows(model, source, chosen, resolved, run)
 
 
 def explain_fitted(experiment: Experiment, source: DataSource, run: RunFolder) -> Explained:
@@ -111,8 +123,10 @@ def explain_fitted(experiment: Experiment, source: DataSource, run: RunFolder) -
     resolved = _resolved(experiment.explain.explainer, {})
     predictions = _predictions(run)
     split = "test" if (predictions["split"] == "test").any() else "validation"
-    chosen = _chosen(predictions, rows=experiment.explain.rows, ids=(), split=split, seed=experiment.seed)
-    return explain_rows(model, source, chosen, resolved, run)
+    measuring = resolved.declaration.needs == "dataset"
+    count = experiment.explain.rows
+    chosen = _chosen(predictions, rows=count, ids=(), split=split, seed=experiment.seed, evenly=not measuring)
+    return (measure_rows if measuring else explain_rows)(model, source, chosen, resolved, run)
 
 
 def explain_rows(
@@ -147,6 +161,36 @@ def explain_rows(
     return Explained(folder, found, tables)
 
 
+def measure_rows(
+    model: FittedModel, source: DataSource, chosen: pd.DataFrame, resolved: Resolved, run: RunFolder
+) -> Explained:
+    """Measure over rows of a table of predictions; the result is written as JSON and CSV."""
+    import csv
+
+    from mmcore.attribution.evaluated import EvaluatedRows, Measure
+
+    name = resolved.declaration.name
+    folder = run.path / "explanations" / name
+    numbers = chosen["row"].to_numpy()
+    list(_rows(source, [], chosen))  # the data must be those of the run
+    run.event({"event": "stage", "stage": f"measure by {name}"})
+    targets = model.task.encode([_plain(value) for value in chosen["target"]])
+    dataset = model.preparation.dataset(model.module, source.rows, root=source.root, indices=numbers)
+    rows = EvaluatedRows(model.module, dataset.__getitems__(range(len(numbers))), targets)
+    found = load_catalog().build(resolved.declaration, resolved.options).measure(rows)
+    if not isinstance(found, Measure):
+        raise ComponentError(f"explainer {name!r} returned {type(found).__name__}, not a mmcore.Measure")
+    write_json(folder / "measure.json", {**found.to_dict(), "passes": rows.passes})
+    with writing(folder / "measure.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerows([found.columns, *found.lines])
+    return Explained(folder, [], [], found)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _resolved(explainer: str | Mapping[str, Any] | ComponentConfig, options: Mapping[str, Any]) -> Resolved:
     config = as_config(explainer, ("explain", "explainer"))
     merged = config.model_copy(update={"options": {**config.options, **options}})
@@ -159,8 +203,10 @@ def _predictions(run: RunFolder) -> pd.DataFrame:
     return pd.read_parquet(run.path / "predictions.parquet")
 
 
-def _chosen(predictions: pd.DataFrame, *, rows: int | None, ids: Sequence[str], split: str, seed: int) -> pd.DataFrame:
-    """The predictions to explain, in the order of the data set."""
+def _chosen(
+    predictions: pd.DataFrame, *, rows: int | None, ids: Sequence[str], split: str, seed: int, evenly: bool = True
+) -> pd.DataFrame:
+    """The predictions to explain, in the order of the data set; `evenly`: wrong ones as often as right ones."""
     if ids:
         missing = sorted(set(ids) - set(predictions["id"]))
         if missing:
@@ -174,6 +220,8 @@ def _chosen(predictions: pd.DataFrame, *, rows: int | None, ids: Sequence[str], 
         return table.sort_values("row")
     right = np.array([_same(t, p) for t, p in zip(table["target"], table["prediction"], strict=True)])
     order = np.random.default_rng(seed).permutation(len(table))
+    if not evenly:
+        return table.iloc[np.sort(order[:rows])].sort_values("row")
     wrong, good = order[~right[order]], order[right[order]]
     half = max(rows // 2, rows - len(good))
     kept = np.concatenate([wrong[:half], good])[:rows]

@@ -9,15 +9,19 @@ from pydantic import model_validator
 
 import mmcore
 from mmcore_explain.options import (
+    BackgroundOptions,
     ModalityShapleyOptions,
     OcclusionOptions,
     ProductShapOptions,
+    RepeatOptions,
+    RobustnessOptions,
     ShapiqOptions,
     ShapOptions,
 )
 
 if TYPE_CHECKING:
     from mmcore_explain.libraries import Shap, Shapiq
+    from mmcore_explain.measures import Emap, InterShap, PerceptualScore, Robustness, Shape
     from mmcore_explain.mm_shap import MMShap
     from mmcore_explain.product_shap import ModalityShapley, Occlusion, ProductShap
 
@@ -89,9 +93,78 @@ def build_shapiq(options: ShapiqOptions) -> Shapiq:
     return Shapiq(options)
 
 
+def build_intershap(options: BackgroundOptions) -> InterShap:
+    """The measure `intershap`."""
+    from mmcore_explain.measures import InterShap
+
+    return InterShap(options)
+
+
+def build_shape(options: mmcore.NoOptions) -> Shape:
+    """The measure `shape`."""
+    from mmcore_explain.measures import Shape
+
+    return Shape(options)
+
+
+def build_emap(options: RepeatOptions) -> Emap:
+    """The measure `emap`."""
+    from mmcore_explain.measures import Emap
+
+    return Emap(options)
+
+
+def build_perceptual_score(options: RepeatOptions) -> PerceptualScore:
+    """The measure `perceptual_score`."""
+    from mmcore_explain.measures import PerceptualScore
+
+    return PerceptualScore(options)
+
+
+def build_robustness(options: RobustnessOptions) -> Robustness:
+    """The measure `robustness`."""
+    from mmcore_explain.measures import Robustness
+
+    return Robustness(options)
+
+
+MEASURES = (
+    mmcore.Explainer(
+        name="intershap",
+        summary="What part of behaviour comes from modalities acting together, over a data set; needs no labels",
+        needs="dataset", options=BackgroundOptions, build=build_intershap, reference="arXiv:2412.15828",
+        licence="Apache-2.0", tiny={"background": 4},
+    ),
+    mmcore.Explainer(
+        name="shape",
+        summary="How much of the score is owed to each modality, and what they gain by cooperating",
+        needs="dataset", build=build_shape, reference="Hu et al., SHAPE, 2022", licence="Apache-2.0",
+    ),
+    mmcore.Explainer(
+        name="emap",
+        summary="Whether the score needs interactions: the best additive model of the same modalities beside the model",
+        needs="dataset", options=RepeatOptions, build=build_emap, reference="arXiv:2010.06572",
+        licence="Apache-2.0", tiny={"repeats": 2},
+    ),
+    mmcore.Explainer(
+        name="perceptual_score",
+        summary="How much of the score is lost when a modality is swapped with that of another row",
+        needs="dataset", options=RepeatOptions, build=build_perceptual_score, reference="arXiv:2110.14375",
+        licence="Apache-2.0", tiny={"repeats": 2},
+    ),
+    mmcore.Explainer(
+        name="robustness",
+        summary="The score while a modality is missing, or swapped, in 0 to 100 % of the rows, and the area below",
+        needs="dataset", options=RobustnessOptions, build=build_robustness, licence="Apache-2.0", tiny={"steps": 2},
+    ),
+)  # fmt: skip
+"""Measures over a data set."""
+
+
 @mmcore.hookimpl
 def mmcore_explainers() -> Iterator[mmcore.Explainer]:
-    """`product_shap`, `modality_shapley`, `occlusion`, `shap`, `shapiq` and `mm_shap`."""
+    """Explainers of rows, and `MEASURES`."""
+    yield from MEASURES
     yield mmcore.Explainer(
         name="product_shap",
         summary="Shapley values of patches, words and columns with few encoder passes, with errors and interactions",

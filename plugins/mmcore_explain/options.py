@@ -95,3 +95,27 @@ class ShapiqOptions(PlayerOptions):
     pairs: bool = mmcore.Field(False, description="k-SII of order 2 by KernelSHAPIQ: pairs become interactions")
     evaluations: int = mmcore.Field(2048, ge=4, le=10**7, description="coalitions that the library may ask for")
     seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of what it draws")
+
+
+class BackgroundOptions(mmcore.Options):
+    """What stands in for a modality that is left out."""
+
+    background: int = mmcore.Field(100, ge=1, le=10_000, description="random rows that stand in, for each row")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the rows that are drawn")
+
+
+class RepeatOptions(mmcore.Options):
+    """How often modalities are exchanged."""
+
+    repeats: int = mmcore.Field(20, ge=1, le=10_000, description="exchanges: more makes the figure more certain")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the exchanges")
+
+
+class RobustnessOptions(mmcore.Options):
+    """How modalities get worse."""
+
+    how: Literal["missing", "swapped"] = mmcore.Field(
+        "missing", description="what happens to the modality: it is missing, or it is that of another row"
+    )
+    steps: int = mmcore.Field(10, ge=1, le=100, description="between no row and all rows")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the rows that are touched first")

@@ -78,3 +78,21 @@ def test_a_fitted_model_explains_new_rows(fitted):
     assert alone.missing == ("facts",)
     with pytest.raises(mmcore.DataError, match="none of the modalities"):
         model.explain({"title": ""})
+
+
+@pytest.mark.parametrize("name", ["intershap", "shape", "emap", "perceptual_score", "robustness"])
+def test_a_measure_over_the_test_rows_is_written_and_printed(run, name, capsys, monkeypatch):
+    from mmcore.cli.main import main
+
+    found = explain_run(run, name)
+    table = pd.read_csv(found.folder / "measure.csv")
+    assert tuple(table.columns) == found.measure.columns
+    assert len(table) == len(found.measure.lines)
+    assert json.loads((found.folder / "measure.json").read_text())["n"] == found.measure.n > 0
+    monkeypatch.setattr("sys.argv", ["mmcore", "explain", str(run), "--explainer", name, "--quiet"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    said = capsys.readouterr().out
+    assert found.measure.question in said
+    assert f"{found.measure.n} rows measured" in said
