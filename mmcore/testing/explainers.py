@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mmcore.attribution.evaluated import Measure
 from mmcore.attribution.explaining import explain_row
 from mmcore.attribution.explanation import Attribution, Explanation
 from mmcore.attribution.game import FunctionGame, Game
@@ -18,7 +20,7 @@ from mmcore.declarations import Explainer
 from mmcore.errors import MMCoreError
 from mmcore.testing.bench import Bench, seeded
 from mmcore.testing.check import CheckFailed, Skipped, check, claim
-from mmcore.testing.trial_row import WIDTHS, trial_row
+from mmcore.testing.trial_row import WIDTHS, trial_row, trial_rows
 
 if TYPE_CHECKING:
     from mmcore.attribution.row import Row
@@ -82,13 +84,31 @@ def interacting(keep: np.ndarray) -> np.ndarray:
 
 @check(Explainer)
 def builds(bench: ExplainerBench) -> None:
-    """Builds an object with `explain`."""
+    """Builds an object with `explain`; with `measure`, where it needs a data set."""
     bench.try_to_build()
     explainer = bench.subject()
+    verb = "measure" if bench.declaration.needs == "dataset" else "explain"
     claim(
-        callable(getattr(explainer, "explain", None)),
-        f"what `build` returned ({type(explainer).__name__}) can't `explain`",
+        callable(getattr(explainer, verb, None)),
+        f"what `build` returned ({type(explainer).__name__}) can't `{verb}`",
     )
+
+
+@check(Explainer, when=lambda declaration: declaration.needs == "dataset")
+def measures_rows(bench: ExplainerBench) -> None:
+    """It measures rows of a small model: a table with a question, as wide as its heads, twice the same, as JSON."""
+    found = bench.subject().measure(trial_rows())
+    claim(isinstance(found, Measure), f"`measure` returned {type(found).__name__}, not a mmcore.Measure")
+    claim(bool(found.question.strip()), "it does not say which question its figures answer")
+    claim(bool(found.lines), "its table has no lines")
+    for line in found.lines:
+        claim(len(line) == len(found.columns), f"the line {line} does not fit the heads {found.columns}")
+    try:
+        text = json.dumps(found.to_dict(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CheckFailed(f"its result is no plain data: {error}") from error
+    again = json.dumps(bench.build_fresh().measure(trial_rows()).to_dict(), allow_nan=False)
+    claim(text == again, "measured twice, it says two things: does it draw from a generator without a seed?")
 
 
 @check(Explainer)

@@ -21,6 +21,7 @@ from mmcore.representation import Output, Representation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from mmcore.attribution.evaluated import EvaluatedRows
     from mmcore.data.kind import Inputs
 
 SIDE = 12
@@ -142,3 +143,23 @@ def trial_row(*, missing: tuple[str, ...] = (), two_stage: bool = True) -> Row:
     samples = {name: generator.normal(size=width).astype(np.float32) for name, width in WIDTHS.items()}
     present = {name: sample for name, sample in samples.items() if name not in missing}
     return Row(model, KINDS, present, descriptions=dict.fromkeys(WIDTHS, Description()), id="trial", target="a")
+
+
+def trial_rows(count: int = 24) -> EvaluatedRows:
+    """Rows of the same model with targets, always the same ones; two in three lack nothing."""
+    from mmcore.attribution.evaluated import EvaluatedRows
+    from mmcore.data.loading import Item
+    from mmcore.testing.bench import seeded
+
+    with seeded(3):
+        model = TrialModel(two_stage=True)
+    generator = np.random.default_rng(4)
+    items = []
+    for number in range(count):
+        present = np.array([True, number % 3 > 0, True])
+        inputs = {
+            name: {"values": torch.from_numpy(generator.normal(size=width).astype(np.float32))}
+            for name, width in WIDTHS.items()
+        }
+        items.append(Item(inputs, {}, present, number, None, KINDS))
+    return EvaluatedRows(model, items, np.arange(count) % 3)
