@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import mmcore
-from mmcore.attribution.estimators.exact import all_masks, cross_interactions, shapley_of_table
+from mmcore.attribution.estimators.enumeration import all_masks, cross_interactions, shapley_of_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

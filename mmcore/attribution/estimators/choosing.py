@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmcore.attribution.estimators.budget import Budget
+from mmcore.attribution.estimators.cubature import product_gp
+from mmcore.attribution.estimators.enumeration import MOST_COALITIONS, coalitions, exact
 from mmcore.attribution.estimators.estimate import Estimate
-from mmcore.attribution.estimators.exact import MOST_COALITIONS, coalitions, exact
-from mmcore.attribution.estimators.kernel import kernel
 from mmcore.attribution.estimators.orders import lattice, permutation
-from mmcore.attribution.estimators.product_gp import product_gp
+from mmcore.attribution.estimators.regression import kernel
 from mmcore.errors import OptionError
 
 if TYPE_CHECKING:

@@ -122,7 +122,7 @@ def _convolved(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return found
 
 
-def fit_mask_gp(masks: np.ndarray, features: np.ndarray, *, sizes: bool = False) -> MaskGP:
+def fit_mask_gp(masks: np.ndarray, features: np.ndarray, *, sizes: bool = True) -> MaskGP:
     """The kernel with the largest marginal likelihood of features `(m, d)`; deterministic.
 
     Args:

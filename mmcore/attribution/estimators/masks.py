@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcore.attribution.estimators.exact import all_masks
+from mmcore.attribution.estimators.enumeration import all_masks
 
 CANDIDATES = 12
 """Of so many random masks the one farthest from those taken is taken next."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmcore.attribution.estimators.exact import all_masks, exact
+from mmcore.attribution.estimators.enumeration import all_masks, exact
 from mmcore.attribution.explaining import explain_row
 from mmcore.attribution.explanation import Explanation
 from mmcore.attribution.request import GameRequest

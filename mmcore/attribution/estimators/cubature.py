@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmcore.attribution.estimators.estimate import Estimate, refuse_small_budget, share_errors_of, spread
-from mmcore.attribution.estimators.mask_gp import MANY_PLAYERS, MaskGP, bernoulli, fit_mask_gp
+from mmcore.attribution.estimators.mask_gp import MaskGP, bernoulli, fit_mask_gp
 from mmcore.attribution.estimators.masks import Design, shares_of_budget
 from mmcore.attribution.estimators.orders import refuse_unless_two_stage
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 PILOT = 16
 """Masks of each modality at least, before the budget is split."""
 
-DECAY = 0.3
-"""How fast a modality's error falls with its masks, as the split assumes: error² ∝ masks^(1 − 1/.3)."""
+DECAY = 0.5
+"""How fast a modality's error falls with its masks, as the split assumes: error² ∝ masks^(1 − 1/DECAY)."""
 
 ALL_MASKS = 512
 """Up to so many masks of a modality, all of them are emulated."""
 
-MOST_PAIRS = 2**17
+MOST_PAIRS = 2**15
 """Combinations of emulated masks whose values are asked for at most."""
 
 
@@ -151,7 +151,7 @@ def _side(game: TwoStageGame, name: str, design: Design, count: int) -> _Side:
     vectors = _features(encoded)
     complete = design.complete
     unused = MaskGP(np.full(design.n, 0.5), 0.0)
-    gp = unused if complete else fit_mask_gp(masks, vectors, sizes=design.n > MANY_PLAYERS)
+    gp = unused if complete else fit_mask_gp(masks, vectors)
     return _Side(design, gp, masks, vectors, complete)
 
 
