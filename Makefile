@@ -29,6 +29,7 @@ docs: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/grid.py
+	$(BIN)/python benchmarks/attribution.py
 
 acceptance: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m acceptance
