@@ -133,5 +133,5 @@ def mmcore_datasets() -> Iterator[mmcore.Dataset]:
         example=example_tones,
         licence="free of rights (simulated)",
         requires=("PIL", "av"),
-        extra="mmcore-framework[vision,audio]",
+        extra="mmcore-framework[video]",
     )
