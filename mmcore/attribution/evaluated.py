@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,11 @@ from mmcore.errors import ComponentError, DataError
 from mmcore.representation import Representation
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mmcore.data.loading import Item
     from mmcore.model.fusion_model import FusionModel
+    from mmcore.representation import Output
     from mmcore.tasks.task import Task
 
 AT_A_TIME = 64
@@ -24,6 +27,9 @@ AT_A_TIME = 64
 
 SCORES = {"single_label": "top1", "multi_label": "macro_f1", "regression": "r2"}
 """Type of task → the figure that measures of accuracy look at."""
+
+FUSED = "fused"
+"""The name of the fused representation among those of modalities."""
 
 HEADS_AT_A_TIME = 4096
 """Rows of encoded modalities that are fused at a time."""
@@ -41,6 +47,7 @@ class Measure:
         n: rows that were looked at.
         notes: plain warnings where a figure means little.
         settings: options, and what the measure decided by itself.
+        draw: makes a matplotlib figure of it, where it has one.
     """
 
     name: str
@@ -50,6 +57,7 @@ class Measure:
     n: int
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    draw: Callable[[], Figure] | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-like data."""
@@ -82,17 +90,35 @@ class EvaluatedRows:
     """
 
     def __init__(self, model: FusionModel, items: Sequence[Item], targets: np.ndarray | None = None):
-        self.model, self.targets = model.eval(), targets
+        starts = range(0, len(items), AT_A_TIME)
+        batches = (
+            [encoded_batch(model, items[start : start + AT_A_TIME]) for start in starts] if model.two_stage else []
+        )
+        self._set(model, np.stack([item.present for item in items]), batches, targets)
+        self._items = [] if model.two_stage else list(items)
+
+    @classmethod
+    def of_encoded(
+        cls, model: FusionModel, batches: Sequence[EncodedBatch], targets: np.ndarray | None = None
+    ) -> EvaluatedRows:
+        """Rows of a model with two stages that `encoded_batch` encoded before."""
+        made = cls.__new__(cls)
+        made._set(model, np.concatenate([present.numpy() for present, _ in batches]), batches, targets)
+        made._items = []
+        return made
+
+    def _set(
+        self, model: FusionModel, present: np.ndarray, batches: Sequence[EncodedBatch], targets: np.ndarray | None
+    ) -> None:
+        self.model, self.present, self.targets = model.eval(), present, targets
         self.modalities = tuple(model.modalities)
-        self._items = list(items)
-        self.present = np.stack([item.present for item in self._items])
-        held = next(model.parameters(), None)
-        self._device = torch.device("cpu") if held is None else held.device
-        self._encoded = self._encode() if model.two_stage else {}
+        self._device = _device_of(model)
+        names = batches[0][1] if batches else ()
+        self._encoded = {name: joined([parts[name].to(self._device) for _, parts in batches]) for name in names}
         self.passes = {name: int(self.present[:, place].sum()) for place, name in enumerate(self.modalities)}
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.present)
 
     @property
     def task(self) -> Task:
@@ -131,6 +157,23 @@ class EvaluatedRows:
         logits = torch.from_numpy(self.logits(places, without=without))
         return np.asarray(self.task.probabilities(logits).numpy().reshape(len(logits), -1))
 
+    def representations(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Modality, and last FUSED → the places of the rows that have one `(n,)`, and their vectors `(n, D)`.
+
+        Models of one stage represent no modality by itself; those that fuse decisions have no fused representation.
+        """
+        found = {}
+        for at, name in enumerate(self.modalities):
+            if name in self._encoded:
+                there = np.flatnonzero(self.present[:, at])
+                found[name] = (there, self._encoded[name].vector.double().cpu().numpy()[there])
+        own = {name: np.arange(len(self)) for name in self.modalities}
+        fused = [self._output(part, self.present[part[self.modalities[0]]]).representation for part in _parts(own)]
+        if all(part is not None for part in fused):
+            vectors = torch.cat([part for part in fused if part is not None]).double().cpu().numpy()
+            found[FUSED] = (np.arange(len(self)), vectors)
+        return found
+
     def score(self, logits: np.ndarray) -> float:
         """How good logits `(N, C)` of these rows are, more is better: top-1, macro F1 of labels, R² of a quantity.
 
@@ -155,18 +198,10 @@ class EvaluatedRows:
             return self.score(np.repeat(np.log(share / (1 - share))[None], len(self), axis=0))
         return 0.0  # R² of the mean
 
-    def _encode(self) -> dict[str, Representation]:
-        keeps_tokens = bool(getattr(self.model, "reads_tokens", False))
-        parts: dict[str, list[Representation]] = {name: [] for name in self.modalities}
-        for start in range(0, len(self), AT_A_TIME):
-            batch = batch_from_tree(collate(self._items[start : start + AT_A_TIME]), self.modalities)
-            with torch.inference_mode():
-                encoded = self.model.encode(batch.to(self._device))
-            for name, each in encoded.items():
-                parts[name].append(each if keeps_tokens else Representation(each.vector))
-        return {name: joined(of) for name, of in parts.items()}
-
     def _answer(self, places: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
+        return np.asarray(self._output(places, present).logits.double().cpu().numpy())
+
+    def _output(self, places: Mapping[str, np.ndarray], present: np.ndarray) -> Output:
         here = torch.from_numpy(present)
         with torch.inference_mode():
             if self.model.two_stage:
@@ -174,16 +209,41 @@ class EvaluatedRows:
                     name: rows_of(of, places[name]).only(here[:, at].to(self._device))
                     for at, (name, of) in enumerate(self._encoded.items())
                 }
-                logits = self.model.fuse(taken, here.to(self._device)).logits
-            else:
-                from mmcore.data.batch import Batch
+                return self.model.fuse(taken, here.to(self._device))
+            from mmcore.data.batch import Batch
 
-                inputs = {
-                    name: self._items[0].kinds[name].collate([self._items[at].inputs[name] for at in places[name]])
-                    for name in self.modalities
-                }
-                logits = self.model(Batch(self.modalities, here, inputs).to(self._device)).logits
-        return np.asarray(logits.double().cpu().numpy())
+            inputs = {
+                name: self._items[0].kinds[name].collate([self._items[at].inputs[name] for at in places[name]])
+                for name in self.modalities
+            }
+            return self.model(Batch(self.modalities, here, inputs).to(self._device))
+
+
+EncodedBatch = tuple[torch.Tensor, Mapping[str, Representation]]
+"""`present (B, M)` bool, and modality → representation of B rows."""
+
+
+def encoded_batch(model: FusionModel, items: Sequence[Item]) -> EncodedBatch:
+    """Encode prepared rows by a model with two stages; tokens only where its head reads them."""
+    keeps_tokens = bool(getattr(model, "reads_tokens", False))
+    batch = batch_from_tree(collate(list(items)), tuple(model.modalities))
+    with torch.inference_mode():
+        encoded = model.eval().encode(batch.to(_device_of(model)))
+    return torch.from_numpy(np.stack([item.present for item in items])), {
+        name: each if keeps_tokens else Representation(each.vector) for name, each in encoded.items()
+    }
+
+
+def _device_of(model: FusionModel) -> torch.device:
+    held = next(model.parameters(), None)
+    return torch.device("cpu") if held is None else held.device
+
+
+def _parts(places: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """The places in parts that a model of one stage can take at a time."""
+    count = len(next(iter(places.values())))
+    for start in range(0, count, AT_A_TIME):
+        yield {name: at[start : start + AT_A_TIME] for name, at in places.items()}
 
 
 def joined(parts: Sequence[Representation]) -> Representation:

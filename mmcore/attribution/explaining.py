@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmcore.attribution.explanation import Attribution, Drawing, Explanation, Part
 from mmcore.attribution.request import GameRequest
-from mmcore.errors import ComponentError, UserError
+from mmcore.errors import ComponentError, OptionError, UserError
 
 if TYPE_CHECKING:
     from mmcore.attribution.game import Game
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from mmcore.options import Options
 
 
-def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Options | None = None) -> Explanation:
+def explain_row(
+    row: Row,
+    explainer: Any,
+    declaration: Explainer,
+    options: Options | None = None,
+    *,
+    play: Sequence[str] | None = None,
+) -> Explanation:
     """Explain one row.
 
     Args:
@@ -29,6 +37,7 @@ def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Optio
             values, one per player, or an `Attribution`.
         declaration: names it, and says what it needs and whether it is additive.
         options: recorded in the explanation.
+        play: the modalities that play while the others stay as they are, whatever the explainer itself asks for.
 
     Raises:
         ComponentError: the explainer returned something else than it promised.
@@ -38,11 +47,17 @@ def explain_row(row: Row, explainer: Any, declaration: Explainer, options: Optio
     if declaration.needs == "dataset":
         raise UserError(f"{declaration.name!r} measures a data set, and explains no single row")
     if declaration.needs == "model":
+        if play is not None:
+            raise OptionError(
+                f"{declaration.name!r} plays no game, so all modalities take part", hint="Leave the pair out."
+            )
         returned = _attribution(explainer.explain(row), declaration)
         if returned.players is None or returned.base_value is None:
             raise ComponentError(f"explainer {declaration.name!r} returned no `players` or no `base_value`")
         return _from_model(row, returned, declaration, settings)
     request = _request(explainer, row, declaration)
+    if play is not None:
+        request = replace(request, play=tuple(play))
     game = row.game(request)
     returned = _attribution(explainer.explain(game), declaration)
     values, errors, base_value, value = explained_output(game, returned, row, declaration)

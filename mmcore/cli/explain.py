@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,12 @@ import typer
 if TYPE_CHECKING:
     from mmcore.attribution.evaluated import Measure
     from mmcore.attribution.tables import ShareTable
+
+
+class By(StrEnum):
+    """What the printed table is broken down by."""
+
+    CLASS = "class"
 
 
 def explain(
@@ -22,8 +29,20 @@ def explain(
         int | None,
         typer.Option(min=1, help="How many rows of the split, right and wrong ones: 12; for a measure at random: 500."),
     ] = None,
-    ids: Annotated[list[str] | None, typer.Option("--id", help="Explain this row instead; may be repeated.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--ids", "--id", help="Explain this row instead; may be repeated.")
+    ] = None,
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Two modalities that play while the others stay as they are.", metavar="A B"),
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Every pair of modalities, one after the other.")] = False,
+    by: Annotated[By | None, typer.Option(help="Print the shares of each class too.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A folder for what is found, instead of the run's explanations/.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that work side by side.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the tables and each row's explanation as JSON.")
@@ -33,11 +52,10 @@ def explain(
 
     Values and pictures go to its explanations/, the shares over classes are printed.
 
-    Example: mmcore explain runs/hs --explainer mm_shap --rows 64
+    Example: mmcore explain runs/hs --explainer mm_shap --rows 64 --pair image title --by class
     """
-    import json
-
     from mmcore.cli.progress import EventPrinter
+    from mmcore.cli.tables import print_json
     from mmcore.experiment.explanations import explain_run
     from mmcore.report.write import write_report
     from mmcore.run import RunFolder
@@ -45,23 +63,29 @@ def explain(
     RunFolder(run).require_finished()
     chosen = _chosen(run, explainer)
     with EventPrinter(quiet=quiet) as show:
-        found = explain_run(run, chosen, rows=rows, ids=ids or (), split=split, on_event=show)
-    report = write_report(run)
+        found = explain_run(
+            run, chosen, rows=rows, ids=ids or (), split=split, pairs="all" if pairs else [pair] if pair else (),
+            out=out, workers=workers, on_event=show,
+        )  # fmt: skip
+    report = write_report(run) if out is None else None
     if as_json:
-        told = {
+        print_json({
             "tables": [table.to_dict() for table in found.tables],
             "explanations": [one.to_dict() for one in found.explanations],
             **({} if found.measure is None else {"measure": found.measure.to_dict()}),
-        }
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))
+        })  # fmt: skip
         return
     if found.measure is not None:
         _print_measure(found.measure)
         typer.echo(f"{found.measure.n} rows measured; the table: {found.folder / 'measure.csv'}")
         return
     for table in found.tables:
-        _print(table)
-    typer.echo(f"{len(found.explanations)} rows explained in {found.folder}\nReport: {report}")
+        _print(table, by_class=by is By.CLASS)
+    if found.skipped:
+        typer.echo(f"{found.skipped} times a row had neither of the two, and was left out.")
+    typer.echo(f"{len(found.explanations)} explanations in {found.folder}")
+    if report is not None:
+        typer.echo(f"Report: {report}")
 
 
 def _chosen(run: Path, explainer: str | None) -> str | dict[str, Any]:
@@ -93,14 +117,12 @@ def _print_measure(measure: Measure) -> None:
         typer.echo(note)
 
 
-def _print(table: ShareTable) -> None:
-    """The shares over all classes and over each that has rows."""
+def _print(table: ShareTable, *, by_class: bool) -> None:
+    """The shares over all rows, those predicted right and wrong, and perhaps the same of each class that has rows."""
+    from mmcore.attribution.table_files import cells, headings, title
+    from mmcore.attribution.tables import EVERY_CLASS
     from mmcore.cli.tables import print_table
 
-    explained = {row.of_class for row in table.rows if row.n}
-    lines = [
-        [row.of_class, row.group, *(str(row.shares[name]) for name in table.modalities)]
-        for row in table.rows
-        if row.of_class in explained
-    ]
-    print_table(["class", "predictions", *table.modalities], lines, title=f"{table.explainer}: shares")
+    told = {row.of_class for row in table.rows if row.n} if by_class else {EVERY_CLASS}
+    lines = [cells(table, row) for row in table.rows if row.of_class in told]
+    print_table(headings(table), lines, title=title(table))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,31 @@ def file_states(source: DataSource, reader: RowReader) -> str:
     hasher = xxhash.xxh3_128()
     for _, row in iterate_rows(source.rows, reader.columns):
         for name in reader.modalities:
+            hasher.update(_file_state(reader.root, reader.value(name, row)).encode())
+    return hasher.hexdigest()
+
+
+def _file_state(root: Path, value: Any) -> str:
+    """Of the file that a cell names; empty where it names none."""
+    if not isinstance(value, str) or len(value) > 1024 or "\n" in value or "\0" in value:
+        return ""
+    try:
+        state = os.stat(os.path.join(root, value))
+    except OSError:
+        return ""
+    return f"{value}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}\n"
+
+
+def rows_state(source: DataSource, reader: RowReader, numbers: Sequence[int]) -> str:
+    """Stands for these rows: their cells, and size and time of change of the files that cells name."""
+    import xxhash
+
+    hasher = xxhash.xxh3_128()
+    for _, row in iterate_rows(source.rows, reader.columns, numbers):
+        for name in reader.modalities:
             value = reader.value(name, row)
-            if not isinstance(value, str) or len(value) > 1024 or "\n" in value or "\0" in value:
-                continue
-            try:
-                state = os.stat(os.path.join(reader.root, value))
-            except OSError:
-                continue
-            hasher.update(f"{value}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}\n".encode())
+            _feed(hasher, value)
+            hasher.update(_file_state(reader.root, value).encode())
     return hasher.hexdigest()
 
 

@@ -1,28 +1,26 @@
-"""Explaining rows of a run: which ones, one file each, and the tables over them."""
+"""Explaining rows of a run, or measuring over them: which rows, by what, and where the result lies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mmcore.attribution.explaining import explain_row as explain_one
-from mmcore.attribution.explanation import Explanation
 from mmcore.attribution.row import Row
-from mmcore.attribution.tables import ShareTable, share_tables
 from mmcore.catalog import as_config
 from mmcore.catalog import load as load_catalog
-from mmcore.data.reading import iterate_rows
-from mmcore.errors import ComponentError, DataError
-from mmcore.files import read_json, write_json, write_text, writing
+from mmcore.errors import DataError, OptionError, did_you_mean
+from mmcore.experiment.explained_rows import Explained, Job, explain_rows
+from mmcore.experiment.measured_rows import measure_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmcore.attribution.evaluated import Measure
+    from mmcore.attribution.explanation import Explanation
     from mmcore.catalog import Resolved
     from mmcore.data.source import DataSource
     from mmcore.experiment.fitted import FittedModel
@@ -30,22 +28,11 @@ if TYPE_CHECKING:
     from mmcore.options import ComponentConfig
     from mmcore.run import Event, RunFolder
 
-Progress = Callable[[int, int], None]
-"""Told (rows done, rows in all)."""
-
-
 ROWS, MEASURED_ROWS = 12, 500
 """Rows that are explained, and rows that a measure over a data set looks at, where nobody says how many."""
 
-
-@dataclass(frozen=True)
-class Explained:
-    """Explanations of a run's rows, or a measure over them, and where they lie."""
-
-    folder: Path
-    explanations: list[Explanation]
-    tables: list[ShareTable]
-    measure: Measure | None = None
+Pairs = Sequence[tuple[str, str]] | Literal["all"]
+"""Modalities that play two by two while the others stay as they are."""
 
 
 def explain_row(
@@ -56,10 +43,11 @@ def explain_row(
     row_id: str,
     number: int | None = None,
     target: Any = None,
+    play: Sequence[str] | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain one row of decoded samples by an explainer of the catalogue; `options` are added to its own."""
-    resolved = _resolved(explainer, options)
+    resolved = _resolved(_config(explainer, options))
     row = Row(
         model.module,
         model.preparation.kinds,
@@ -70,7 +58,7 @@ def explain_row(
         target=target,
     )
     built = load_catalog().build(resolved.declaration, resolved.options)
-    return explain_one(row, built, resolved.declaration, resolved.options)
+    return explain_one(row, built, resolved.declaration, resolved.options, play=play)
 
 
 def explain_run(
@@ -80,10 +68,13 @@ def explain_run(
     rows: int | None = None,
     ids: Sequence[str] = (),
     split: str = "test",
+    pairs: Pairs = (),
+    out: str | Path | None = None,
+    workers: int = 1,
     on_event: Callable[[Event], None] | None = None,
     **options: Any,
 ) -> Explained:
-    """Explain rows of a finished run's own data, and write them into its `explanations/` folder.
+    """Explain rows of a finished run's own data, or measure over them.
 
     Rows that were explained before with the same settings are not explained again.
 
@@ -91,10 +82,14 @@ def explain_run(
         rows: how many of the split: right and wrong ones alike as far as there are any, for a measure over a data set
             at random; None for 12, or 500.
         ids: these rows instead, of any split.
+        pairs: explain every row once for each pair of modalities, the others staying as they are; "all" means every
+            pair that the model reads.
+        out: a folder for what is found; the run's `explanations/` by default.
+        workers: processes that explain, or encode, side by side.
         options: of the explainer.
 
     Raises:
-        UserError: there is no such row or split, or the data are no longer those of the run.
+        UserError: there is no such row, split or modality, or the data are no longer those of the run.
     """
     from mmcore.experiment.fitted import load
     from mmcore.experiment.prepared import open_source
@@ -104,14 +99,20 @@ def explain_run(
     model = load(folder)
     run = RunFolder(Path(folder), [on_event] if on_event else [])
     experiment = Experiment.load(run.path / "experiment.yaml")
-    resolved = _resolved(explainer, options)
+    config = _config(explainer, options)
+    resolved = _resolved(config)
     measuring = resolved.declaration.needs == "dataset"
+    chosen_pairs = _pairs(pairs, model.modalities)
+    if measuring and chosen_pairs:
+        raise OptionError(f"{resolved.declaration.name!r} measures all modalities", hint="Leave the pairs out.")
     count = rows or (MEASURED_ROWS if measuring else ROWS)
     chosen = _chosen(_predictions(run), rows=count, ids=ids, split=split, seed=experiment.seed, evenly=not measuring)
     source = open_source(experiment, load_catalog())
+    place = Path(out) if out is not None else run.path / "explanations"
     if measuring:
-        return measure_rows(model, source, chosen, resolved, run)
-    return explain_rows(model, source, chosen, resolved, run)
+        return measure_rows(model, source, chosen, resolved, run, place, workers=workers)
+    job = Job(run, place, config, resolved)
+    return explain_rows(model, source, chosen, job, pairs=chosen_pairs, workers=workers)
 
 
 def explain_fitted(experiment: Experiment, source: DataSource, run: RunFolder) -> Explained:
@@ -120,81 +121,43 @@ def explain_fitted(experiment: Experiment, source: DataSource, run: RunFolder) -
 
     assert experiment.explain is not None
     model = load_artefact(run.model, load_catalog(), folder=run.path)
-    resolved = _resolved(experiment.explain.explainer, {})
+    config = experiment.explain.explainer
+    resolved = _resolved(config)
     predictions = _predictions(run)
     split = "test" if (predictions["split"] == "test").any() else "validation"
     measuring = resolved.declaration.needs == "dataset"
     count = experiment.explain.rows
     chosen = _chosen(predictions, rows=count, ids=(), split=split, seed=experiment.seed, evenly=not measuring)
-    return (measure_rows if measuring else explain_rows)(model, source, chosen, resolved, run)
+    place = run.path / "explanations"
+    if measuring:
+        return measure_rows(model, source, chosen, resolved, run, place)
+    pairs = _pairs(experiment.explain.pairs, model.modalities)
+    return explain_rows(model, source, chosen, Job(run, place, config, resolved), pairs=pairs)
 
 
-def explain_rows(
-    model: FittedModel, source: DataSource, chosen: pd.DataFrame, resolved: Resolved, run: RunFolder
-) -> Explained:
-    """Explain the rows of a table of predictions: a JSON file and a picture each, then the tables over all of them."""
-    name = resolved.declaration.name
-    folder = run.path / "explanations" / name
-    built = load_catalog().build(resolved.declaration, resolved.options)
-    settings = resolved.options.model_dump(mode="json")
-    reader = model.preparation.reader(source.root)
-    found: list[Explanation] = []
-    stage, total = f"explain by {name}", len(chosen)
-    for number, entry in _rows(source, reader.columns, chosen):
-        target = folder / f"{number}.json"
-        known = _known(target, settings)
-        if known is None:
-            read = reader.read(entry)
-            if read.problems or not read.samples:
-                raise DataError(f"row {number} can't be read any more", hint="Are the data those of the run?")
-            row = Row(
-                model.module, model.preparation.kinds, read.samples, descriptions=model.preparation.descriptions,
-                id=str(entry["__id"]), number=number, target=entry["__target"],
-            )  # fmt: skip
-            known = explain_one(row, built, resolved.declaration, resolved.options)
-            known.plot(folder / f"{number}.png")
-            write_text(target, known.to_json())
-        found.append(known)
-        run.event({"event": "progress", "stage": stage, "done": len(found), "total": total})
-    tables = share_tables(found, model.labels)
-    write_json(folder / "table.json", [table.to_dict() for table in tables])
-    return Explained(folder, found, tables)
-
-
-def measure_rows(
-    model: FittedModel, source: DataSource, chosen: pd.DataFrame, resolved: Resolved, run: RunFolder
-) -> Explained:
-    """Measure over rows of a table of predictions; the result is written as JSON and CSV."""
-    import csv
-
-    from mmcore.attribution.evaluated import EvaluatedRows, Measure
-
-    name = resolved.declaration.name
-    folder = run.path / "explanations" / name
-    numbers = chosen["row"].to_numpy()
-    list(_rows(source, [], chosen))  # the data must be those of the run
-    run.event({"event": "stage", "stage": f"measure by {name}"})
-    targets = model.task.encode([_plain(value) for value in chosen["target"]])
-    dataset = model.preparation.dataset(model.module, source.rows, root=source.root, indices=numbers)
-    rows = EvaluatedRows(model.module, dataset.__getitems__(range(len(numbers))), targets)
-    found = load_catalog().build(resolved.declaration, resolved.options).measure(rows)
-    if not isinstance(found, Measure):
-        raise ComponentError(f"explainer {name!r} returned {type(found).__name__}, not a mmcore.Measure")
-    write_json(folder / "measure.json", {**found.to_dict(), "passes": rows.passes})
-    with writing(folder / "measure.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows([found.columns, *found.lines])
-    return Explained(folder, [], [], found)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def _resolved(explainer: str | Mapping[str, Any] | ComponentConfig, options: Mapping[str, Any]) -> Resolved:
+def _config(explainer: str | Mapping[str, Any] | ComponentConfig, options: Mapping[str, Any]) -> ComponentConfig:
     config = as_config(explainer, ("explain", "explainer"))
-    merged = config.model_copy(update={"options": {**config.options, **options}})
-    return load_catalog().resolve("explainer", merged, path=("explain", "explainer"))
+    return config.model_copy(update={"options": {**config.options, **options}})
+
+
+def _resolved(config: ComponentConfig) -> Resolved:
+    return load_catalog().resolve("explainer", config, path=("explain", "explainer"))
+
+
+def _pairs(pairs: Pairs, modalities: Sequence[str]) -> list[tuple[str, str]]:
+    """In the model's order, each once."""
+    if pairs == "all":
+        if len(modalities) < 2:
+            raise OptionError(f"the model reads {modalities[0]} alone, so there is no pair")
+        return list(combinations(modalities, 2))
+    for one, other in pairs:
+        for name in (one, other):
+            if name not in modalities:
+                raise OptionError(f"the model has no modality {name!r}", hint=did_you_mean(name, modalities))
+        if one == other:
+            raise OptionError(f"a pair needs two modalities; {one!r} is there twice")
+    order = list(modalities).index
+    return list(dict.fromkeys((a, b) if order(a) < order(b) else (b, a) for a, b in pairs))
 
 
 def _predictions(run: RunFolder) -> pd.DataFrame:
@@ -208,14 +171,18 @@ def _chosen(
 ) -> pd.DataFrame:
     """The predictions to explain, in the order of the data set; `evenly`: wrong ones as often as right ones."""
     if ids:
-        missing = sorted(set(ids) - set(predictions["id"]))
-        if missing:
-            raise DataError(f"the run has no row {missing[0]!r}", hint="Ids stand in its predictions.parquet.")
+        known = set(predictions["id"])
+        for name in ids:
+            if name not in known:
+                raise DataError(
+                    f"the run has no row {name!r}",
+                    hint=f"{_nearest(name, known)}Ids stand in its predictions.parquet.",
+                )
         return predictions[predictions["id"].isin(list(ids))].sort_values("row")
     table = predictions[predictions["split"] == split]
     if table.empty:
-        known = ", ".join(dict.fromkeys(predictions["split"]))
-        raise DataError(f"the run has no split {split!r}", hint=f"It has {known}.")
+        splits = ", ".join(dict.fromkeys(predictions["split"]))
+        raise DataError(f"the run has no split {split!r}", hint=f"It has {splits}.")
     if rows is None or rows >= len(table):
         return table.sort_values("row")
     right = np.array([_same(t, p) for t, p in zip(table["target"], table["prediction"], strict=True)])
@@ -228,29 +195,13 @@ def _chosen(
     return table.iloc[np.sort(kept)].sort_values("row")
 
 
+def _nearest(name: str, known: set[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, known, n=1)
+    return f"Did you mean {found[0]!r}? " if found else ""
+
+
 def _same(target: Any, prediction: Any) -> bool:
     plain = [value.tolist() if hasattr(value, "tolist") else value for value in (target, prediction)]
     return bool(plain[0] == plain[1])
-
-
-def _rows(source: DataSource, columns: Sequence[str], chosen: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Row numbers and rows, with `__id` and `__target` of the stored prediction; the data must be those of the run."""
-    wanted = [*columns, *([source.id] if source.id else [])]
-    numbers = chosen["row"].to_numpy()
-    if len(numbers) and numbers.max() >= len(source.rows):
-        raise DataError("the data are no longer those of the run: there are fewer rows")
-    targets = [value.tolist() if hasattr(value, "tolist") else value for value in chosen["target"]]
-    rows = iterate_rows(source.rows, wanted, numbers)
-    for (number, row), name, target in zip(rows, chosen["id"], targets, strict=True):
-        if source.id and str(row.get(source.id)) != name:
-            raise DataError(f"the data are no longer those of the run: row {number} was {name!r}")
-        yield number, {**row, "__id": name, "__target": target}
-
-
-def _known(path: Path, settings: Mapping[str, Any]) -> Explanation | None:
-    """An explanation that is there already, made with the same settings."""
-    if not path.is_file() or not path.with_suffix(".png").is_file():
-        return None
-    stored = read_json(path)
-    same = all(stored.get("settings", {}).get(name) == value for name, value in settings.items())
-    return Explanation.from_dict(stored) if same else None

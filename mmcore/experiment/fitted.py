@@ -114,12 +114,20 @@ class FittedModel:
             raise DataError(f"these rows hold no target: each needs a value under {target!r}")
         return metrics(self.task, join(parts).logits, self.task.encode(labels))
 
-    def explain(self, row: Any, explainer: str | Mapping[str, Any] = "mm_shap", **options: Any) -> Explanation:
+    def explain(
+        self,
+        row: Any,
+        explainer: str | Mapping[str, Any] = "mm_shap",
+        *,
+        play: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Explanation:
         """Why the model decides as it does for one row.
 
         Args:
             row: as of `predict`.
             explainer: a name, or a mapping of name and options.
+            play: the modalities that play while the others stay as they are; all by default.
             options: the explainer's own options.
         """
         from mmcore.experiment.explanations import explain_row
@@ -136,6 +144,7 @@ class FittedModel:
             row_id=self._id(table[number], number),
             number=number,
             target=target,
+            play=play,
             **options,
         )
 

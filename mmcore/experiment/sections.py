@@ -132,10 +132,19 @@ class ExplainSection(Options):
 
     explainer: ComponentConfig = Field(description="the explainer, with its options")
     rows: int = Field(12, ge=1, le=100_000, description="how many test rows are explained, right and wrong ones")
+    pairs: tuple[tuple[str, str], ...] | Literal["all"] = Field(
+        (),
+        description="each row once per pair of modalities that play while the others stay as they are; all: every pair",
+    )
 
     def to_short_form(self) -> dict[str, Any]:
         """The form that stands in YAML."""
-        return {"explainer": self.explainer.to_short_form(), "rows": self.rows}
+        short = {"explainer": self.explainer.to_short_form(), "rows": self.rows}
+        return (
+            {**short, "pairs": self.pairs if self.pairs == "all" else list(map(list, self.pairs))}
+            if self.pairs
+            else short
+        )
 
 
 class ExperimentSections(BaseModel):

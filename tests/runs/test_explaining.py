@@ -96,3 +96,76 @@ def test_a_measure_over_the_test_rows_is_written_and_printed(run, name, capsys, 
     said = capsys.readouterr().out
     assert found.measure.question in said
     assert f"{found.measure.n} rows measured" in said
+
+
+def test_a_pair_plays_while_the_others_stay_and_has_its_own_place(run):
+    found = explain_run(run, "modality_shapley", rows=4, pairs=[("facts", "title")])
+    folder = run / "explanations" / "modality_shapley"
+    assert found.tables[0].modalities == ("title", "facts")
+    assert len(list((folder / "title+facts").glob("[0-9]*.json"))) == len(found.explanations)
+    assert not list(folder.glob("[0-9]*.json"))
+    table = pd.read_csv(folder / "pairs.csv")
+    assert set(table["players"]) == {"title+facts"}
+    assert "\\begin{tabular}{llrrrr}" in (folder / "pairs.tex").read_text()
+    for wrong, told in (([("title", "facs")], "Did you mean 'facts'"), ([("title", "title")], "there twice")):
+        with pytest.raises(mmcore.OptionError, match=told):
+            explain_run(run, "modality_shapley", pairs=wrong)
+    with pytest.raises(mmcore.OptionError, match="measures all modalities"):
+        explain_run(run, "shape", pairs="all")
+
+
+def test_workers_find_what_one_process_finds(run, tmp_path):
+    alone = explain_run(run, "product_shap", rows=5, passes=40, out=tmp_path / "alone")
+    together = explain_run(run, "product_shap", rows=5, passes=40, out=tmp_path / "together", workers=2)
+    assert [each.id for each in together.explanations] == [each.id for each in alone.explanations]
+    for one, other in zip(together.explanations, alone.explanations, strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-5)
+    assert together.folder == tmp_path / "together" / "product_shap"
+    assert not (run / "explanations" / "product_shap").exists()
+    one, other = (explain_run(run, "shape", workers=workers, out=tmp_path).measure for workers in (2, 1))
+    assert one == other
+
+
+def test_rows_are_encoded_once_for_all_measures_and_again_when_they_change(run, monkeypatch):
+    from mmcore.attribution import evaluated
+    from mmcore.experiment import measured_rows
+
+    encoded = []
+
+    def counting(model, items):
+        encoded.append(len(items))
+        return evaluated.encoded_batch(model, items)
+
+    monkeypatch.setattr(measured_rows, "encoded_batch", counting)
+    monkeypatch.setattr(measured_rows, "AT_A_TIME", 8)
+    first = explain_run(run, "emap").measure
+    total = sum(encoded)
+    assert total == first.n
+    explain_run(run, "shape")
+    assert sum(encoded) == total
+    broken_off = sorted((run / "explanations" / ".encoded").rglob("*.safetensors"))[1]
+    broken_off.unlink()
+    assert explain_run(run, "emap").measure == first
+    assert sum(encoded) == total + 8
+
+
+def test_the_command_explains_pairs_by_class_into_a_folder(run, tmp_path, capsys, monkeypatch):
+    from mmcore.cli.main import main
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["mmcore", "explain", str(run), "--quiet", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code or 0, capsys.readouterr()
+
+    chosen = ("--explainer", "modality_shapley", "--rows", "6", "--pair", "title", "facts")
+    code, said = call(*chosen, "--by", "class", "-o", str(tmp_path / "found"))
+    assert code == 0
+    assert "modality_shapley: shares of title and facts" in said.out
+    assert any(line.startswith(("cable", "shoe", "cup")) for line in said.out.splitlines())
+    assert (tmp_path / "found" / "modality_shapley" / "pairs.md").is_file()
+    code, said = call(*chosen)
+    assert not any(line.startswith(("cable", "shoe", "cup")) for line in said.out.splitlines())
+    code, said = call("--explainer", "modality_shapley", "--ids", "i3x")
+    assert code == 2
+    assert "Did you mean 'i3'" in said.err
