@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmcore.attribution.separation import ClassSeparation, projected, separation
 from mmcore.report.contents import FUSED, Contents
 from mmcore.report.svg import document, key, markers
 from mmcore.report.wording import number
@@ -28,8 +28,7 @@ _SIDE = 300
 def projections(contents: Contents) -> dict[str, Any] | None:
     """A map for every representation that enough rows have, all with the same rows, colours and marks.
 
-    Van der Maaten & Hinton 2008, through scikit-learn, with a fixed seed. Beside each: the silhouette (Rousseeuw 1987)
-    of the classes in the representation itself, from −1 to 1.
+    Beside each map: how well the classes are apart in the representation itself.
     """
     frame = contents.embeddings
     if frame is None:
@@ -120,20 +119,28 @@ def _panel(column: str, frame: pd.DataFrame, groups: _Groups) -> dict[str, Any] 
     if len(there) < FEWEST_ROWS or vectors.shape[1] < 2 or len(np.unique(vectors, axis=0)) < FEWEST_ROWS:
         return None
     name = column.removeprefix("modality:")
-    places = _tsne(vectors)
+    places = projected(vectors)
     labels = groups.labels[there]
     right = np.ones(len(there), dtype=bool) if groups.right is None else groups.right[there]
-    separation = _silhouette(vectors, labels) if groups.right is not None else None
+    apart = None if groups.right is None else separation(vectors, np.unique(labels, return_inverse=True)[1]).overall
     title = f"t-SNE of {'the fused representation' if column == FUSED else name}: {len(there)} rows"
-    title += f", silhouette {separation:.2f}." if separation is not None else "."
+    figures = _figures(apart)
+    title += f", {figures}." if figures else "."
     return {
         "name": name,
         "fused": column == FUSED,
         "svg": _draw(places, labels, right, groups, title),
-        "separation": None if separation is None else f"{separation:.2f}".replace("-", "−"),
+        "separation": figures,
         "n": len(there),
         "absent": len(frame) - len(there),
     }
+
+
+def _figures(apart: ClassSeparation | None) -> str | None:
+    if apart is None or apart.silhouette is None or apart.neighbours is None:
+        return None
+    silhouette = f"{apart.silhouette:.2f}".replace("-", "−")
+    return f"silhouette {silhouette}, nearest neighbours right {apart.neighbours:.0%}"
 
 
 def _vectors(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -147,27 +154,6 @@ def _vectors(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
             kept.append(vector)
             there.append(place)
     return (np.stack(kept) if kept else np.zeros((0, 0))), np.asarray(there, dtype=int)
-
-
-def _tsne(vectors: np.ndarray) -> np.ndarray:
-    """`(N, D)` → `(N, 2)`, the same for the same vectors."""
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    scaled = vectors - vectors.mean(0)
-    scaled /= np.abs(scaled).max() or 1.0
-    if scaled.shape[1] > 50 and len(scaled) > 50:
-        scaled = PCA(50, svd_solver="full").fit_transform(scaled)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn's own, on few or constant columns
-        return TSNE(perplexity=min(30.0, (len(scaled) - 1) / 3), init="pca", random_state=0).fit_transform(scaled)
-
-
-def _silhouette(vectors: np.ndarray, labels: np.ndarray) -> float | None:
-    from sklearn.metrics import silhouette_score
-
-    kinds = len(set(labels))
-    return float(silhouette_score(vectors, labels.astype(str))) if 1 < kinds < len(labels) else None
 
 
 def _draw(places: np.ndarray, labels: np.ndarray, right: np.ndarray, groups: _Groups, title: str) -> Markup:

@@ -15,6 +15,7 @@ from mmcore_explain.options import (
     ProductShapOptions,
     RepeatOptions,
     RobustnessOptions,
+    SeparationOptions,
     ShapiqOptions,
     ShapOptions,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mmcore_explain.measures import Emap, InterShap, PerceptualScore, Robustness, Shape
     from mmcore_explain.mm_shap import MMShap
     from mmcore_explain.product_shap import ModalityShapley, Occlusion, ProductShap
+    from mmcore_explain.separation import Separation
 
 
 class MMShapOptions(mmcore.Options):
@@ -128,6 +130,13 @@ def build_robustness(options: RobustnessOptions) -> Robustness:
     return Robustness(options)
 
 
+def build_separation(options: SeparationOptions) -> Separation:
+    """The measure `separation`."""
+    from mmcore_explain.separation import Separation
+
+    return Separation(options)
+
+
 MEASURES = (
     mmcore.Explainer(
         name="intershap",
@@ -156,6 +165,13 @@ MEASURES = (
         name="robustness",
         summary="The score while a modality is missing, or swapped, in 0 to 100 % of the rows, and the area below",
         needs="dataset", options=RobustnessOptions, build=build_robustness, licence="Apache-2.0", tiny={"steps": 2},
+    ),
+    mmcore.Explainer(
+        name="separation",
+        summary="How far classes lie apart in each representation and in the fused one, with maps of the rows",
+        needs="dataset", options=SeparationOptions, build=build_separation,
+        reference="Rousseeuw, 1987; van der Maaten & Hinton, 2008", licence="Apache-2.0",
+        tiny={"projection": "pca"},
     ),
 )  # fmt: skip
 """Measures over a data set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,13 @@ import numpy as np
 
 import mmcore
 from mmcore.attribution.estimators.enumeration import all_masks, cross_interactions, shapley_of_table
+from mmcore.attribution.evaluated import SCORES
+from mmcore_explain.figures import draw_curves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
 
     from mmcore.attribution.evaluated import EvaluatedRows
     from mmcore_explain.options import BackgroundOptions, RepeatOptions, RobustnessOptions
@@ -141,25 +146,30 @@ class Robustness:
         order = np.random.default_rng(options.seed).permutation(len(rows))
         swapped = np.random.default_rng([options.seed, 1]).permutation(len(rows))
         whole = rows.logits()
-        lines = []
+        curves: dict[str, list[float]] = {}
         for name in rows.modalities:
             if options.how == "missing":
                 worse = rows.logits(without=[name])
             else:
                 places = dict.fromkeys(rows.modalities, np.arange(len(rows))) | {name: swapped}
                 worse = rows.logits(places)
-            curve = []
+            curve = curves[name] = []
             for share in shares:
                 touched = np.zeros(len(rows), dtype=bool)
                 touched[order[: round(share * len(rows))]] = True
                 curve.append(rows.score(np.where(touched[:, None], worse, whole)))
-            lines.append((name, *curve, float(np.trapezoid(curve, shares))))
+        lines = [(name, *curve, float(np.trapezoid(curve, shares))) for name, curve in curves.items()]
         return mmcore.Measure(
             "robustness",
             f"How does the score fall while one modality is {options.how} in more and more rows?",
             ("modality", *(f"{share:.0%}" for share in shares), "area"), tuple(lines), len(rows),
             settings=options.model_dump(),
+            draw=partial(self._draw, shares, curves, SCORES[rows.task.type]),
         )  # fmt: skip
+
+    def _draw(self, shares: np.ndarray, curves: Mapping[str, Sequence[float]], score: str) -> Figure:
+        across = f"rows whose modality is {self.options.how}, %"
+        return draw_curves(shares, curves, across, score, f"One modality {self.options.how} at a time")
 
 
 def coalition_values(rows: EvaluatedRows, background: int, seed: int) -> np.ndarray:

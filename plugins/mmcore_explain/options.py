@@ -119,3 +119,13 @@ class RobustnessOptions(mmcore.Options):
     )
     steps: int = mmcore.Field(10, ge=1, le=100, description="between no row and all rows")
     seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the rows that are touched first")
+
+
+class SeparationOptions(mmcore.Options):
+    """What is looked at, and how the map is drawn."""
+
+    projection: Literal["tsne", "pca", "umap"] = mmcore.Field(
+        "tsne", description="how the rows are laid out in two dimensions; umap needs the package umap-learn"
+    )
+    neighbours: int = mmcore.Field(1, ge=1, le=1000, description="nearest rows that vote on the class of a row")
+    seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the map")

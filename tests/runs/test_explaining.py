@@ -80,7 +80,7 @@ def test_a_fitted_model_explains_new_rows(fitted):
         model.explain({"title": ""})
 
 
-@pytest.mark.parametrize("name", ["intershap", "shape", "emap", "perceptual_score", "robustness"])
+@pytest.mark.parametrize("name", ["intershap", "shape", "emap", "perceptual_score", "robustness", "separation"])
 def test_a_measure_over_the_test_rows_is_written_and_printed(run, name, capsys, monkeypatch):
     from mmcore.cli.main import main
 

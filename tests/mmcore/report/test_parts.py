@@ -101,8 +101,11 @@ def test_each_representation_has_a_map_the_fused_one_last(tmp_path):
     found = projections(embedded(tmp_path, 40, fused=apart, modality__a=mixed, modality__z=apart))
     assert [panel["name"] for panel in found["panels"]] == ["z", "a", "fused"]
     assert [panel["absent"] for panel in found["panels"]] == [0, 5, 0]
-    separation = {panel["name"]: float(panel["separation"].replace("−", "-")) for panel in found["panels"]}
-    assert separation["fused"] > 0.7 > 0.1 > separation["a"]
+    words = {panel["name"]: panel["separation"].replace("−", "-").replace(",", "").split() for panel in found["panels"]}
+    silhouette = {name: float(said[1]) for name, said in words.items()}
+    assert silhouette["fused"] > 0.7 > 0.1 > silhouette["a"]
+    assert words["fused"][-1] == "100%"
+    assert int(words["a"][-1].removesuffix("%")) < 80
     assert [entry["label"] for entry in found["legend"]] == ["a", "b"]
     assert found["panels"][2]["svg"].count("M") == 40
 

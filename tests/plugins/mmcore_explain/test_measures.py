@@ -145,3 +145,22 @@ def test_rows_without_targets_can_not_be_scored():
 
 def test_measures_are_the_same_each_time():
     assert measured("intershap", xor()) == measured("intershap", xor())
+
+
+def test_separation_of_each_modality_is_that_of_its_own_values():
+    found = measured("separation", rows_of(lambda a, b: 5.0 * a, lambda a, b: a > 0), neighbours=5)
+    lines = {line[:2]: line[2:] for line in found.lines}
+    assert lines["a", "all classes"] == (COUNT, 1.0, 1.0)
+    assert abs(lines["b", "all classes"][1]) < 0.1
+    assert lines["a", "no"][0] + lines["a", "yes"][0] == COUNT
+    assert found.draw is None  # a single number has no map
+    with pytest.raises(OptionError, match="no"):
+        measured("separation", rows_of(lambda a, b: a, lambda a, b: a > 0, two_stage=False))
+
+
+@pytest.mark.parametrize("task", [mmcore.MultiLabel(classes=["no", "yes"]), mmcore.Regression()])
+def test_separation_needs_a_class_for_each_row(task):
+    rows = additive()
+    rows.model.task = task
+    with pytest.raises(OptionError, match="one class each"):
+        measured("separation", rows)
