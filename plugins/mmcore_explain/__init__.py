@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Literal
 
 import mmcore
 from mmcore_explain.options import (
@@ -38,19 +36,10 @@ class MMShapOptions(mmcore.Options):
     grid: int | None = mmcore.Field(
         None, ge=1, le=64, description="side of the grid over a picture; by the number of tokens if left out"
     )
-    pair: tuple[str, str] | None = mmcore.Field(
-        None, description="two modalities that play while the others stay as they are; all play if left out"
-    )
     output: Literal["probability", "logit", "log_odds"] | None = mmcore.Field(
         None, description="what of the predicted class is explained; the probability if left out"
     )
     seed: int = mmcore.Field(0, ge=0, le=2**32 - 1, description="of the orders")
-
-    @model_validator(mode="after")
-    def _two_modalities(self) -> Self:
-        if self.pair is not None and self.pair[0] == self.pair[1]:
-            raise ValueError(f"a pair needs two modalities; {self.pair[0]!r} is there twice")
-        return self
 
 
 def build_mm_shap(options: MMShapOptions) -> MMShap:

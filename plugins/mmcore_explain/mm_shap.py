@@ -28,11 +28,9 @@ class MMShap:
         self.options = options
 
     def game_request(self, row: Row) -> mmcore.GameRequest:
-        """Tokens or words, patches on a grid as fine as the text, masked together; or a pair of modalities."""
+        """Tokens or words, patches on a grid as fine as the text, masked together."""
         options = self.options
-        return mmcore.GameRequest(
-            play=options.pair, granularity=options.granularity, grid=options.grid, output=options.output
-        )
+        return mmcore.GameRequest(granularity=options.granularity, grid=options.grid, output=options.output)
 
     def explain(self, game: mmcore.Game) -> mmcore.Attribution:
         """Values `(n,)` or `(n, C)`, with standard errors over the orders."""

@@ -12,9 +12,6 @@ import mmcore
 class GameOptions(mmcore.Options):
     """Which game is played: who plays, how finely, for which output."""
 
-    play: tuple[str, ...] | None = mmcore.Field(
-        None, min_length=1, description="the modalities that play while the others stay as they are; all if left out"
-    )
     output: Literal["probability", "logit", "log_odds", "quantity"] | None = mmcore.Field(
         None, description="what is explained; the probability, and in regression the quantity, if left out"
     )
@@ -26,8 +23,7 @@ class GameOptions(mmcore.Options):
     def game_request(self, granularity: str = "auto", grid: int | None = None) -> mmcore.GameRequest:
         """The game that these options mean."""
         return mmcore.GameRequest(
-            play=self.play, granularity=granularity, grid=grid, output=self.output, target=self.target,
-            baseline=self.baseline,
+            granularity=granularity, grid=grid, output=self.output, target=self.target, baseline=self.baseline
         )  # fmt: skip
 
 

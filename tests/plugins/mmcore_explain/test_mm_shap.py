@@ -22,8 +22,8 @@ def explainer(**options):
     return DECLARATION.build(MMShapOptions(**options))
 
 
-def explain(row, **options):
-    return explain_row(row, explainer(**options), DECLARATION, MMShapOptions(**options))
+def explain(row, play=None, **options):
+    return explain_row(row, explainer(**options), DECLARATION, MMShapOptions(**options), play=play)
 
 
 def stock_shap(row, seed):
@@ -110,7 +110,7 @@ def test_words_can_be_players():
 
 
 def test_a_pair_plays_while_the_others_stay():
-    why = explain(toy_row(("picture", "title", "shop")), pair=("title", "shop"))
+    why = explain(toy_row(("picture", "title", "shop")), play=("title", "shop"))
     assert (why.modalities, why.stayed) == (("title", "shop"), ("picture",))
     assert why.base_value + why.values.sum() == pytest.approx(why.value, abs=1e-6)
 
@@ -190,7 +190,7 @@ def test_the_seed_decides_and_numpys_own_generator_is_left_alone():
 
 
 def test_the_options_are_kept_as_they_were_given():
-    options = MMShapOptions(pair=("picture", "title"), permutations=2)
+    options = MMShapOptions(grid=3, permutations=2)
     why = explain_row(toy_row(), DECLARATION.build(options), DECLARATION, options)
     assert why.settings == options.model_dump(mode="json")
     assert mmcore.Explanation.from_json(why.to_json()).settings == why.settings
@@ -203,10 +203,10 @@ def test_nothing_is_printed(capfd):
 
 def test_an_unknown_modality_in_a_pair_is_refused():
     with pytest.raises(mmcore.OptionError, match="Did you mean 'title'"):
-        explain(toy_row(), pair=("picture", "titel"))
+        explain(toy_row(), play=("picture", "titel"))
 
 
-@pytest.mark.parametrize("options", [{"pair": ["a", "a"]}, {"pair": ["a"]}, {"permutations": 1}, {"granularity": "x"}])
+@pytest.mark.parametrize("options", [{"grid": 0}, {"permutations": 1}, {"granularity": "x"}])
 def test_options_out_of_bounds_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
         MMShapOptions(**options)

@@ -15,10 +15,10 @@ from mmcore.errors import DataError, OptionError
 from mmcore.testing.trial_row import trial_row
 
 
-def explained(name, row=None, **options):
+def explained(name, row=None, play=None, **options):
     declaration = load().get("explainer", name)
     chosen = declaration.options.model_validate(options)
-    return explain_row(row or trial_row(), load().build(declaration, chosen), declaration, chosen)
+    return explain_row(row or trial_row(), load().build(declaration, chosen), declaration, chosen, play=play)
 
 
 def test_product_shap_is_exact_where_the_passes_suffice_and_says_so():
