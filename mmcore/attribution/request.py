@@ -58,13 +58,20 @@ def partition(row: Row, request: GameRequest) -> dict[str, Players]:
     """The players of each modality that plays, in the model's order. A modality that is absent has none.
 
     Raises:
-        OptionError: the model has no such modality, or its kind no such granularity.
+        OptionError: the model has no such modality, or its kind no such granularity or baseline.
         DataError: the row has no modality that could play, or nothing in it can be masked.
     """
     named = request.granularity if isinstance(request.granularity, Mapping) else {}
     for name in (*(request.play or ()), *named, *request.baseline):
         if name not in row.model.modalities:
             raise OptionError(f"the model has no modality {name!r}", hint=did_you_mean(name, row.model.modalities))
+    for name, word in request.baseline.items():
+        known = row.kinds[name].baselines
+        if word not in known:
+            raise OptionError(
+                f"masked parts of {name!r} can't become {word!r}; they can become " + ", ".join(known),
+                hint=did_you_mean(word, known),
+            )
     playing = [name for name in row.present if request.play is None or name in request.play]
     if not playing:
         asked = ", ".join(request.play or row.model.modalities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ class Kind(ABC):
 
     The way of a sample: a cell of a row → `decode` → `prepare` for an encoder's input spec → `collate` → inputs.
     A sample is whatever `decode` returns (a PIL image, a str, a dict of columns): canonical for the kind.
+
+    Attributes:
+        baselines: what masked players may become: the word that `mask` takes → what it means, for a person. Nobody
+            asks `mask` for another word.
     """
+
+    baselines: Mapping[str, str] = MappingProxyType({"default": "a fixed value that holds no content"})
 
     @abstractmethod
     def decode(self, value: Any, *, root: Path, budget: Budget) -> Any:
@@ -107,7 +114,8 @@ class Kind(ABC):
     def mask(self, inputs: Inputs, players: Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
         """Many masked copies at once: `keep (K, n_players)` bool → inputs with K rows, absent players at `baseline`.
 
-        A row that keeps all players equals the sample; masking a player changes only its own cells.
+        A row that keeps all players equals the sample; masking a player changes only its own cells. At the baseline
+        `default` nothing of a sample is left when all players are masked.
         """
 
     @abstractmethod

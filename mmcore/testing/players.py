@@ -64,13 +64,36 @@ def keeps_the_sample_when_all_play(bench: KindBench) -> None:
     """Masking nothing gives the sample, for each of several rows, and leaves the inputs alone."""
     for inputs, players in partitions(bench):
         before = cloned(inputs)
-        masked = bench.kind.mask(inputs, players, np.ones((3, len(players)), dtype=bool))
+        claim("default" in bench.kind.baselines, "`baselines` does not say what `default` means")
+        for word in bench.kind.baselines:
+            _require_whole(bench, inputs, players, word)
         claim(difference(before, inputs) is None, "`mask` changed the inputs it was given")
-        for name, tensor in masked.items():
-            claim(len(tensor) == 3, f"`mask` gave {len(tensor)} rows of {name!r} for 3 coalitions")
-        for row in range(3):
-            gap = difference(inputs, {name: tensor[row] for name, tensor in masked.items()})
-            claim(gap is None, f"with all players present the sample is not what it was: {gap}")
+
+
+def _require_whole(bench: KindBench, inputs: dict[str, Tensor], players: Players, baseline: str) -> None:
+    masked = bench.kind.mask(inputs, players, np.ones((3, len(players)), dtype=bool), baseline=baseline)
+    for name, tensor in masked.items():
+        claim(len(tensor) == 3, f"`mask` gave {len(tensor)} rows of {name!r} for 3 coalitions")
+    for row in range(3):
+        gap = difference(inputs, {name: tensor[row] for name, tensor in masked.items()})
+        claim(gap is None, f"with all players present the sample is not what it was: {gap}")
+
+
+@check(ModalityKind)
+def knows_its_baselines(bench: KindBench) -> None:
+    """Every word of `baselines` gives masked inputs of its own: finite, alike each time, and unlike other words'."""
+    for inputs, players in partitions(bench):
+        noisy = _noisy(inputs, bench.kind.primary)
+        nobody = np.zeros((1, len(players)), dtype=bool)
+        found: dict[str, dict[str, Tensor]] = {}
+        for word in bench.kind.baselines:
+            first, second = (bench.kind.mask(noisy, players, nobody, baseline=word) for _ in range(2))
+            claim(difference(first, second) is None, f"the baseline {word!r} is not deterministic")
+            finite = all(bool(torch.isfinite(tensor).all()) for tensor in first.values() if tensor.is_floating_point())
+            claim(finite, f"the baseline {word!r} is not finite")
+            for other, of in found.items():
+                claim(difference(first, of) is not None, f"the baselines {other!r} and {word!r} are the same")
+            found[word] = first
 
 
 @check(ModalityKind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,13 @@ WORDS = (("left", "middle", "right"), ("back", "centre", "front"), ("bottom", "m
 
 class VolumeKind(mmcore.Kind):
     """Samples are `Volume`s. Prepared: `voxels (1, D, H, W)`, normalised; D to the right, H to the front, W upwards."""
+
+    baselines = MappingProxyType(
+        {
+            "default": "the mean brightness inside heads (zero after normalisation)",
+            "mean": "the volume's own mean brightness",
+        }
+    )
 
     @property
     def primary(self) -> str:
@@ -91,12 +99,14 @@ class VolumeKind(mmcore.Kind):
         return mmcore.Players(labels, cells=edges, grid=(side, side, side), notes={"spec": spec})
 
     def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
-        """Masked boxes are zero after normalisation: the mean brightness."""
+        """Masked boxes take the baseline's values."""
         assert players.grid is not None
         kept = np.asarray(keep, dtype=bool).reshape(-1, *players.grid)
         for axis, edges in enumerate(players.cells):
             kept = np.repeat(kept, np.diff(edges), axis=axis + 1)
-        return {"voxels": torch.where(torch.from_numpy(kept)[:, None], inputs["voxels"][None], 0.0)}
+        voxels = inputs["voxels"]
+        still = voxels.mean((-3, -2, -1), keepdim=True) if baseline == "mean" else torch.zeros(())
+        return {"voxels": torch.where(torch.from_numpy(kept)[:, None], voxels[None], still)}
 
     def render(
         self,

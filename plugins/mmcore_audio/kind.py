@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,13 @@ SIDE = 4
 
 class AudioKind(mmcore.Kind):
     """Samples are `Sound`s. Prepared: `values`, `(mels, frames)` of log-mel energies or `(T,)` of the waveform."""
+
+    baselines = MappingProxyType(
+        {
+            "default": "the mean log-mel energy of the training sounds, or silence (zero after scaling)",
+            "mean": "each band's own mean over this sound",
+        }
+    )
 
     def is_missing(self, value: Any) -> bool:
         """Whether there is nothing: no value, or a mapping without a path, bytes or an array."""
@@ -103,14 +111,15 @@ class AudioKind(mmcore.Kind):
         return mmcore.Players(labels, (rows, columns), (len(bands), len(spans)), {"spec": spec})
 
     def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
-        """Masked tiles are zero after scaling: the training mean of log-mel energies, or silence."""
+        """Masked tiles take the baseline's values."""
         assert players.grid is not None
         rows, columns = players.cells
         kept = np.asarray(keep, dtype=bool).reshape(-1, *players.grid)
         kept = np.repeat(np.repeat(kept, np.diff(rows), axis=1), np.diff(columns), axis=2)
         values = inputs["values"]
         shaped = torch.from_numpy(kept).reshape(len(kept), *values.shape)
-        return {"values": torch.where(shaped, values[None], 0.0)}
+        still = values.mean(-1, keepdim=True) if baseline == "mean" else torch.zeros(())
+        return {"values": torch.where(shaped, values[None], still)}
 
     def render(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 import mmcore
+from mmcore_image.baselines import baseline_pixels
 from mmcore_image.decoding import decode_image
 from mmcore_image.spec import ImageDescription, ImageSpec
 
@@ -37,6 +39,14 @@ FILTERS = {
 
 class ImageKind(mmcore.Kind):
     """Samples are RGB PIL images. Prepared: `pixels (3, S, S)`, normalised."""
+
+    baselines = MappingProxyType(
+        {
+            "default": "the mean colour of the data that the encoder was trained on (zero after normalisation)",
+            "mean": "the picture's own mean colour",
+            "blur": "the picture, blurred (Gaussian, a sixteenth of its side)",
+        }
+    )
 
     @property
     def primary(self) -> str:
@@ -106,12 +116,13 @@ class ImageKind(mmcore.Kind):
         return mmcore.Players(labels, cells=edges, grid=(side, side), notes={"spec": spec})
 
     def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
-        """Masked patches are zero after normalisation: the mean colour."""
+        """Masked patches take the baseline's pixels."""
         assert players.grid is not None
         side = players.grid[0]
         cell = np.searchsorted(players.cells, np.arange(players.cells[-1]), side="right") - 1
         kept = np.asarray(keep, dtype=bool).reshape(-1, side, side)[:, cell][:, :, cell]
-        return {"pixels": torch.where(torch.from_numpy(kept)[:, None], inputs["pixels"][None], 0.0)}
+        pixels = inputs["pixels"]
+        return {"pixels": torch.where(torch.from_numpy(kept)[:, None], pixels[None], baseline_pixels(pixels, baseline))}
 
     def render(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class TabularKind(mmcore.Kind):
     Prepared, for C columns: `values (C,)`, standardised numbers and category numbers (0 for an unknown one, the k-th
     known one k), and `missing (C,)`, 1 where a cell is empty.
     """
+
+    baselines = MappingProxyType({"default": "the training rows' mean, or an unknown category"})
 
     def is_missing(self, value: Any) -> bool:
         """Whether no cell says anything."""

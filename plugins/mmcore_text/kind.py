@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 class TextKind(mmcore.Kind):
     """Samples are strings. Prepared: `input_ids (L,)`, `attention_mask (L,)` and `pad_id (1,)`."""
+
+    baselines = MappingProxyType({"default": "the padding token, still attended to"})
 
     @property
     def primary(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,13 @@ STRETCHES = 4
 class TimeseriesKind(mmcore.Kind):
     """Samples are `Signal`s. Prepared: `values (C, T)`, normalised, and `valid (T,)`, false behind a signal's end; with
     K windows, `(K, C, T)` and `(K, T)`."""
+
+    baselines = MappingProxyType(
+        {
+            "default": "the mean of the training signals (zero after normalisation)",
+            "mean": "each channel's own mean over this signal",
+        }
+    )
 
     def is_missing(self, value: Any) -> bool:
         """Whether there is nothing: no value, an empty list, a mapping without any."""
@@ -113,14 +121,15 @@ class TimeseriesKind(mmcore.Kind):
         return mmcore.Players(labels, cells=edges, grid=(len(rows), count), notes={"spec": spec})
 
     def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
-        """Masked stretches are zero after normalisation: the training mean."""
+        """Masked stretches take the baseline's values."""
         values = inputs["values"]
         assert players.grid is not None
         kept = np.asarray(keep, dtype=bool).reshape(-1, *players.grid)
         kept = np.repeat(kept, np.diff(players.cells), axis=2)  # (K, rows, time)
         several = values[None] if values.ndim == 2 else values  # (windows, C, T)
         over_time = torch.from_numpy(kept).unflatten(2, (len(several), -1)).transpose(1, 2)  # (K, windows, rows, T)
-        masked = torch.where(over_time, several[None], 0.0)
+        still = _own_means(several, inputs["valid"]) if baseline == "mean" else torch.zeros(())
+        masked = torch.where(over_time, several[None], still)
         return {
             "values": masked[:, 0] if values.ndim == 2 else masked,
             "valid": inputs["valid"][None].expand(len(kept), *inputs["valid"].shape),
@@ -185,3 +194,9 @@ class TimeseriesKind(mmcore.Kind):
         spread = np.nanstd(values, axis=1, keepdims=True)
         noise = generator.normal(0.0, 0.05, values.shape).astype(np.float32)
         return replace(sample, values=(values + noise * spread).astype(np.float32))
+
+
+def _own_means(several: Tensor, valid: Tensor) -> Tensor:
+    """`(1, C, 1)`: each channel's mean of `(windows, C, T)` where the signal lasts."""
+    lasts = valid.reshape(len(several), 1, -1).to(several.dtype)
+    return ((several * lasts).sum((0, 2)) / lasts.sum().clamp(min=1.0))[None, :, None]

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 import mmcore
+from mmcore_video.baselines import baseline_frames
 from mmcore_video.clip import Clip, unit_values
 from mmcore_video.decoding import decode_video
 from mmcore_video.sampling import frame_indices
@@ -36,6 +38,14 @@ LOOKED_AT = 4
 
 class VideoKind(mmcore.Kind):
     """Samples are `Clip`s. Prepared: `frames (C, T, S, S)`, normalised; `(V, C, T, S, S)` for several views."""
+
+    baselines = MappingProxyType(
+        {
+            "default": "the mean colour of the data that the encoder was trained on (zero after normalisation)",
+            "mean": "the clip's own mean colour",
+            "blur": "the clip, blurred (Gaussian, a sixteenth of its side)",
+        }
+    )
 
     @property
     def primary(self) -> str:
@@ -133,7 +143,7 @@ class VideoKind(mmcore.Kind):
         return mmcore.Players(labels, cells=(starts, edges), grid=(times, side, side), notes={"spec": spec})
 
     def mask(self, inputs: Inputs, players: mmcore.Players, keep: np.ndarray, *, baseline: str = "default") -> Inputs:
-        """Masked tubes are zero after normalisation: the mean colour."""
+        """Masked tubes take the baseline's pixels, each frame by itself."""
         assert players.grid is not None
         starts, edges = players.cells
         kept = np.asarray(keep, dtype=bool).reshape(-1, *players.grid)
@@ -141,7 +151,8 @@ class VideoKind(mmcore.Kind):
             kept = np.repeat(kept, np.diff(borders), axis=axis + 1)
         frames = inputs["frames"]
         shape = (len(kept), *([1] * (frames.ndim - 3)), *kept.shape[1:])
-        return {"frames": torch.where(torch.from_numpy(kept.reshape(shape)), frames[None], 0.0)}
+        still = baseline_frames(frames, baseline)
+        return {"frames": torch.where(torch.from_numpy(kept.reshape(shape)), frames[None], still)}
 
     def render(
         self,

@@ -56,6 +56,13 @@ def test_an_unknown_modality_is_refused_with_the_nearest_one(request_):
         sizes(toy_row(), **request_)
 
 
+def test_an_unknown_baseline_is_refused_with_those_there_are():
+    with pytest.raises(
+        mmcore.OptionError, match="masked parts of 'picture' can't become 'defualt'; they can become default"
+    ):
+        sizes(toy_row(), baseline={"picture": "defualt"})
+
+
 def test_a_row_that_lacks_all_that_should_play_is_refused():
     with pytest.raises(mmcore.DataError, match=r"should play \(shop\)"):
         sizes(toy_row(ALL, missing=("shop",)), play=("shop",))

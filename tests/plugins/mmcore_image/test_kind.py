@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from made_pictures import noise, smooth
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 from timm.data.transforms_factory import transforms_imagenet_eval
 
 import mmcore
@@ -115,6 +116,19 @@ def test_masked_content_can_not_leak_even_if_it_is_not_finite():
     inputs, players = players_of(ImageSpec(size=8, crop=1.0), 2)
     inputs["pixels"][:, :4, :4] = torch.nan
     assert torch.isfinite(KIND.mask(inputs, players, np.array([[False, True, True, True]]))["pixels"]).all()
+
+
+def test_masked_patches_take_the_pictures_mean_or_its_blur():
+    inputs, players = players_of(ImageSpec(size=32, crop=1.0), 2)
+    pixels = inputs["pixels"].clone()
+    keep = np.array([[True, False, True, True]])
+    mean, blur = (KIND.mask(inputs, players, keep, baseline=word)["pixels"][0] for word in ("mean", "blur"))
+    assert torch.allclose(mean[:, :16, 16:], pixels.mean((1, 2))[:, None, None].expand(3, 16, 16))
+    by_scipy = gaussian_filter(pixels.double().numpy(), (0, 2, 2), mode="mirror", truncate=2.0)
+    assert np.allclose(blur[:, :16, 16:], by_scipy[:, :16, 16:], atol=1e-4)
+    for masked in (mean, blur):
+        assert torch.equal(masked[:, 16:], pixels[:, 16:])
+        assert torch.equal(masked[:, :, :16], pixels[:, :, :16])
 
 
 @pytest.mark.parametrize("granularity", [0, 9, -1, "tokens", 2.5])

@@ -236,3 +236,11 @@ def test_the_first_seconds_are_cut_out():
     signal = read({"values": np.arange(40), "rate": 10})
     assert KIND.duration(signal) == 4
     assert KIND.cut(signal, 1.5).values.shape == (1, 15)
+
+
+def test_masked_stretches_take_each_channels_own_mean_where_the_signal_lasts():
+    values, valid = torch.tensor([[1.0, 3.0, 0.0, 0.0], [5.0, 5.0, 0.0, 0.0]]), torch.tensor([True, True, False, False])
+    inputs = {"values": values, "valid": valid}
+    players = mmcore.Players(("early", "late"), cells=np.array([0, 2, 4]), grid=(1, 2))
+    masked = KIND.mask(inputs, players, np.array([[False, True]]), baseline="mean")["values"][0]
+    assert masked.tolist() == [[2.0, 2.0, 0.0, 0.0], [5.0, 5.0, 0.0, 0.0]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from made_clips import counting, noise
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 from torchvision.transforms import v2
 
 import mmcore
@@ -213,6 +214,18 @@ def test_a_masked_clip_is_the_blank():
     nobody = KIND.mask(inputs, players, np.zeros((1, len(players)), bool))["frames"][0]
     assert torch.equal(nobody, KIND.blank(spec, VideoDescription())["frames"])
     assert not nobody.any()  # the mean colour
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_masked_tubes_take_the_clips_mean_or_each_frames_blur(views):
+    clip, spec = Clip(noise(9, (30, 30))), VideoSpec(frames=4, size=32, views=views)
+    inputs = KIND.prepare(clip, spec)
+    players = KIND.players(clip, inputs, spec)
+    nobody = np.zeros((1, len(players)), bool)
+    mean, blur = (KIND.mask(inputs, players, nobody, baseline=word)["frames"][0] for word in ("mean", "blur"))
+    frames = inputs["frames"]
+    assert torch.allclose(mean, frames.mean((-3, -2, -1), keepdim=True).expand_as(frames), atol=1e-5)
+    assert np.allclose(blur, gaussian_filter(frames.numpy(), 2, axes=(-2, -1), mode="mirror", truncate=2.0), atol=1e-4)
 
 
 def test_tubes_of_rgb_and_of_depth_agree():
