@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmcore.attribution.cautions import cautions
 from mmcore.attribution.explanation import Attribution, Drawing, Explanation, Part
 from mmcore.attribution.request import GameRequest
 from mmcore.errors import ComponentError, OptionError, UserError
@@ -27,6 +28,7 @@ def explain_row(
     options: Options | None = None,
     *,
     play: Sequence[str] | None = None,
+    target: str | None = None,
 ) -> Explanation:
     """Explain one row.
 
@@ -38,6 +40,7 @@ def explain_row(
         declaration: names it, and says what it needs and whether it is additive.
         options: recorded in the explanation.
         play: the modalities that play while the others stay as they are, whatever the explainer itself asks for.
+        target: the class that is explained, whatever the explainer itself asks for; of a game.
 
     Raises:
         ComponentError: the explainer returned something else than it promised.
@@ -58,6 +61,8 @@ def explain_row(
     request = _request(explainer, row, declaration)
     if play is not None:
         request = replace(request, play=tuple(play))
+    if target is not None:
+        request = replace(request, target=target)
     game = row.game(request)
     returned = _attribution(explainer.explain(game), declaration)
     values, errors, base_value, value = explained_output(game, returned, row, declaration)
@@ -137,7 +142,7 @@ def _explanation(
     players: Mapping[str, Players],
     **found: Any,
 ) -> Explanation:
-    return Explanation(
+    explanation = Explanation(
         explainer=declaration.name,
         additive=declaration.additive,
         id=row.id,
@@ -149,20 +154,11 @@ def _explanation(
         stayed=tuple(name for name in row.present if name not in parts),
         missing=row.missing,
         share_errors=dict(returned.share_errors),
-        notes=(*returned.notes, *_notes(parts)),
+        notes=returned.notes,
         drawing=Drawing(row.kinds, row.samples, players),
         **found,
     )
-
-
-def _notes(parts: Mapping[str, Part]) -> Iterator[str]:
-    if not any(part.contribution for part in parts.values()):
-        yield "No player changes the output, so there are no shares."
-    elif len(parts) == 1:
-        yield "Only one modality plays, so its share is 1 whatever the model does."
-    for name, part in parts.items():
-        if not part.labels:
-            yield f"{name} has no players in this row."
+    return replace(explanation, notes=(*explanation.notes, *cautions(explanation)))
 
 
 def _request(explainer: Any, row: Row, declaration: Explainer) -> GameRequest:

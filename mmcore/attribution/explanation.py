@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from mmcore.attribution.trust import Trust
     from mmcore.data.kind import Kind, Players
 
 FORMAT_VERSION = 1
@@ -105,6 +106,7 @@ class Explanation:
             far the two need each other (positive) or say the same (negative).
         passes: encoder passes per modality; `evaluations`: coalitions whose value was computed.
         notes: plain warnings where a figure means little.
+        trust: what checks of this explanation found, where they were asked for.
         drawing: samples and players for `plot`. It is not part of the JSON: keep the row, and set it again with
             `dataclasses.replace`.
     """
@@ -130,6 +132,7 @@ class Explanation:
     passes: Mapping[str, int] = field(default_factory=dict)
     evaluations: int = 0
     notes: tuple[str, ...] = ()
+    trust: Trust | None = None
     drawing: Drawing | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -55,6 +55,13 @@ class Row:
         if not self.present:
             raise DataError(f"row {id} has none of the modalities {', '.join(model.modalities)}")
 
+    def of(self, model: FusionModel) -> Row:
+        """The same row for another model that is composed alike."""
+        return Row(
+            model, self.kinds, self.samples, descriptions=self._descriptions,
+            id=self.id, number=self.number, target=self._target, batch_size=self.batch_size,
+        )  # fmt: skip
+
     @property
     def task(self) -> Task:
         """What the model predicts."""

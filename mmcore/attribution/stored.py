@@ -12,6 +12,7 @@ from mmcore.errors import DataError
 
 if TYPE_CHECKING:
     from mmcore.attribution.explanation import Explanation
+    from mmcore.attribution.trust import Trust
 
 _PLAIN = (
     "explainer", "id", "row", "prediction", "target", "correct", "output", "explained", "value", "base_value",
@@ -40,6 +41,7 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         ],
         "passes": dict(explanation.passes),
         "notes": list(explanation.notes),
+        "trust": None if explanation.trust is None else explanation.trust.to_dict(),
     }
 
 
@@ -67,9 +69,16 @@ def from_data(stored: Mapping[str, Any]) -> dict[str, Any]:
             },
             "passes": stored["passes"],
             "notes": tuple(stored["notes"]),
+            "trust": _trust(stored.get("trust")),
         }
     except KeyError as error:
         raise DataError(f"this explanation lacks {error}") from error
+
+
+def _trust(stored: Mapping[str, Any] | None) -> Trust | None:
+    from mmcore.attribution.trust import Trust
+
+    return None if stored is None else Trust.from_dict(stored)
 
 
 def _part_as_data(part: Part) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from mmcore.attribution.evaluated import Measure
     from mmcore.attribution.tables import ShareTable
+    from mmcore.attribution.trust import Trust
 
 
 class By(StrEnum):
@@ -38,6 +39,10 @@ def explain(
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Every pair of modalities, one after the other.")] = False,
     by: Annotated[By | None, typer.Option(help="Print the shares of each class too.")] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Check each: does masking what it names matter, has it heard the model?"),
+    ] = False,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A folder for what is found, instead of the run's explanations/.")
@@ -65,12 +70,13 @@ def explain(
     with EventPrinter(quiet=quiet) as show:
         found = explain_run(
             run, chosen, rows=rows, ids=ids or (), split=split, pairs="all" if pairs else [pair] if pair else (),
-            out=out, workers=workers, on_event=show,
+            check=check, out=out, workers=workers, on_event=show,
         )  # fmt: skip
     report = write_report(run) if out is None else None
     if as_json:
         print_json({
             "tables": [table.to_dict() for table in found.tables],
+            **({} if found.trust is None else {"trust": found.trust.to_dict()}),
             "explanations": [one.to_dict() for one in found.explanations],
             **({} if found.measure is None else {"measure": found.measure.to_dict()}),
         })  # fmt: skip
@@ -81,6 +87,8 @@ def explain(
         return
     for table in found.tables:
         _print(table, by_class=by is By.CLASS)
+    if found.trust is not None:
+        _print_trust(found.trust)
     if found.skipped:
         typer.echo(f"{found.skipped} times a row had neither of the two, and was left out.")
     typer.echo(f"{len(found.explanations)} explanations in {found.folder}")
@@ -115,6 +123,17 @@ def _print_measure(measure: Measure) -> None:
     print_table(list(measure.columns), [[shown(value) for value in line] for line in measure.lines])
     for note in measure.notes:
         typer.echo(note)
+
+
+def _print_trust(trust: Trust) -> None:
+    areas, same = trust.areas, trust.rank_correlation
+    typer.echo(
+        f"Checks: with the strongest players joining first the output has the area {areas['insertion']:.3f}, with them "
+        f"leaving first {areas['deletion']:.3f}, in random order {areas['random']:.3f}."
+    )
+    said = "shares and ranks can't be compared" if same is None else f"rank correlation {same:.2f}"
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in trust.shuffled_shares.items())
+    typer.echo(f"With the model's weights shuffled: {said} (1: the explanation ignores the model); shares {shares}.")
 
 
 def _print(table: ShareTable, *, by_class: bool) -> None:

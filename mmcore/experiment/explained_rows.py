@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mmcore.attribution.explanation import Explanation
 from mmcore.attribution.row import Row
 from mmcore.attribution.table_files import write_share_tables
 from mmcore.attribution.tables import ShareTable, share_tables
+from mmcore.attribution.trust import Trust, shuffled, trust
 from mmcore.catalog import load as load_catalog
 from mmcore.data.reading import iterate_rows
 from mmcore.errors import DataError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from mmcore.catalog import Resolved
     from mmcore.data.source import DataSource
     from mmcore.experiment.fitted import FittedModel
+    from mmcore.model.fusion_model import FusionModel
     from mmcore.options import ComponentConfig
     from mmcore.run import RunFolder
 
@@ -49,6 +52,12 @@ class Explained:
     measure: Measure | None = None
     skipped: int = 0
 
+    @property
+    def trust(self) -> Trust | None:
+        """What the checks say on average; None where they were not asked for."""
+        held = [each.trust for each in self.explanations if each.trust is not None]
+        return Trust.mean(held) if held else None
+
 
 @dataclass(frozen=True)
 class Job:
@@ -59,12 +68,14 @@ class Job:
         place: a folder; explanations go to `place/<explainer>`, those of a pair to `<one>+<other>` in it.
         config: the explainer as it was chosen, for other processes.
         resolved: the same, checked.
+        check: whether each explanation is checked as well; see `mmcore.attribution.trust`.
     """
 
     run: RunFolder
     place: Path
     config: ComponentConfig
     resolved: Resolved
+    check: bool = False
 
     @property
     def folder(self) -> Path:
@@ -87,10 +98,10 @@ def explain_rows(
     tasks = [(pair, chosen.iloc[[at]]) for pair in asked for at in range(len(chosen))]
     stage, found, skipped = f"explain by {name}", [], 0
     if workers > 1:
-        arguments = (str(job.run.path), job.config, folder)
+        arguments = (str(job.run.path), job.config, folder, job.check)
         results = in_workers(_explain_task, tasks, workers, setup=_set_up, arguments=arguments)
     else:
-        explainer = RowExplainer(model, source, job.resolved, folder)
+        explainer = RowExplainer(model, source, job.resolved, folder, job.check)
         results = (explainer.explain(row, pair) for pair, row in tasks)
     for done, explanation in enumerate(results, 1):
         if explanation is None:
@@ -116,6 +127,7 @@ class RowExplainer:
     source: DataSource
     resolved: Resolved
     folder: Path
+    check: bool = False
     _built: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,7 +140,7 @@ class RowExplainer:
         number, entry = next(rows_of_run(self.source, reader.columns, chosen))
         place = self.folder if pair is None else self.folder / "+".join(pair)
         known = _known(place / f"{number}.json", options.model_dump(mode="json"))
-        if known is not None:
+        if known is not None and (known.trust is not None or not self.check):
             return known
         read = reader.read(entry)
         if read.problems or not read.samples:
@@ -140,9 +152,31 @@ class RowExplainer:
             id=str(entry["__id"]), number=number, target=entry["__target"],
         )  # fmt: skip
         explanation = explain_row(row, self._built, self.resolved.declaration, options, play=pair)
+        if self.check:
+            explanation = checked(row, explanation, self._built, self.resolved, self._shuffled, play=pair)
         explanation.plot(place / f"{number}.png")
         write_text(place / f"{number}.json", explanation.to_json())
         return explanation
+
+    @cached_property
+    def _shuffled(self) -> FusionModel:
+        return shuffled(self.model.module)
+
+
+def checked(
+    row: Row,
+    explanation: Explanation,
+    built: Any,
+    resolved: Resolved,
+    without_learning: FusionModel,
+    *,
+    play: Sequence[str] | None = None,
+) -> Explanation:
+    """The explanation with its `trust`: the same class explained for a model that has learned nothing, and curves."""
+    other = explain_row(
+        row.of(without_learning), built, resolved.declaration, resolved.options, play=play, target=explanation.explained
+    )
+    return replace(explanation, trust=trust(row, explanation, other))
 
 
 def rows_of_run(
@@ -182,7 +216,7 @@ def _known(path: Path, settings: Mapping[str, Any]) -> Explanation | None:
 _explainer: RowExplainer | None = None
 
 
-def _set_up(run: str, config: ComponentConfig, folder: Path) -> None:
+def _set_up(run: str, config: ComponentConfig, folder: Path, check: bool) -> None:
     from mmcore.experiment.fitted import load
     from mmcore.experiment.prepared import open_source
     from mmcore.experiment.specification import Experiment
@@ -191,7 +225,7 @@ def _set_up(run: str, config: ComponentConfig, folder: Path) -> None:
     catalog = load_catalog()
     resolved = catalog.resolve("explainer", config, path=("explainer",))
     experiment = Experiment.load(Path(run) / "experiment.yaml")
-    _explainer = RowExplainer(load(run), open_source(experiment, catalog), resolved, folder)
+    _explainer = RowExplainer(load(run), open_source(experiment, catalog), resolved, folder, check)
 
 
 def _explain_task(pair: Pair | None, chosen: pd.DataFrame) -> Explanation | None:

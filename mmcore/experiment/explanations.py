@@ -11,10 +11,11 @@ import numpy as np
 
 from mmcore.attribution.explaining import explain_row as explain_one
 from mmcore.attribution.row import Row
+from mmcore.attribution.trust import shuffled
 from mmcore.catalog import as_config
 from mmcore.catalog import load as load_catalog
 from mmcore.errors import DataError, OptionError, did_you_mean
-from mmcore.experiment.explained_rows import Explained, Job, explain_rows
+from mmcore.experiment.explained_rows import Explained, Job, checked, explain_rows
 from mmcore.experiment.measured_rows import measure_rows
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def explain_row(
     number: int | None = None,
     target: Any = None,
     play: Sequence[str] | None = None,
+    check: bool = False,
     **options: Any,
 ) -> Explanation:
     """Explain one row of decoded samples by an explainer of the catalogue; `options` are added to its own."""
@@ -58,7 +60,8 @@ def explain_row(
         target=target,
     )
     built = load_catalog().build(resolved.declaration, resolved.options)
-    return explain_one(row, built, resolved.declaration, resolved.options, play=play)
+    found = explain_one(row, built, resolved.declaration, resolved.options, play=play)
+    return checked(row, found, built, resolved, shuffled(model.module), play=play) if check else found
 
 
 def explain_run(
@@ -69,6 +72,7 @@ def explain_run(
     ids: Sequence[str] = (),
     split: str = "test",
     pairs: Pairs = (),
+    check: bool = False,
     out: str | Path | None = None,
     workers: int = 1,
     on_event: Callable[[Event], None] | None = None,
@@ -84,6 +88,7 @@ def explain_run(
         ids: these rows instead, of any split.
         pairs: explain every row once for each pair of modalities, the others staying as they are; "all" means every
             pair that the model reads.
+        check: also check each explanation: curves of insertion and deletion, and the model with its weights shuffled.
         out: a folder for what is found; the run's `explanations/` by default.
         workers: processes that explain, or encode, side by side.
         options: of the explainer.
@@ -105,13 +110,15 @@ def explain_run(
     chosen_pairs = _pairs(pairs, model.modalities)
     if measuring and chosen_pairs:
         raise OptionError(f"{resolved.declaration.name!r} measures all modalities", hint="Leave the pairs out.")
+    if measuring and check:
+        raise OptionError(f"{resolved.declaration.name!r} explains no rows", hint="Leave the check out.")
     count = rows or (MEASURED_ROWS if measuring else ROWS)
     chosen = _chosen(_predictions(run), rows=count, ids=ids, split=split, seed=experiment.seed, evenly=not measuring)
     source = open_source(experiment, load_catalog())
     place = Path(out) if out is not None else run.path / "explanations"
     if measuring:
         return measure_rows(model, source, chosen, resolved, run, place, workers=workers)
-    job = Job(run, place, config, resolved)
+    job = Job(run, place, config, resolved, check)
     return explain_rows(model, source, chosen, job, pairs=chosen_pairs, workers=workers)
 
 

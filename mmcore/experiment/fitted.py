@@ -120,6 +120,7 @@ class FittedModel:
         explainer: str | Mapping[str, Any] = "mm_shap",
         *,
         play: Sequence[str] | None = None,
+        check: bool = False,
         **options: Any,
     ) -> Explanation:
         """Why the model decides as it does for one row.
@@ -128,6 +129,8 @@ class FittedModel:
             row: as of `predict`.
             explainer: a name, or a mapping of name and options.
             play: the modalities that play while the others stay as they are; all by default.
+            check: also find out how far the explanation can be trusted (its `trust`): whether masking what it calls
+                important matters more than chance, and whether it changes when the model's weights are shuffled.
             options: the explainer's own options.
         """
         from mmcore.experiment.explanations import explain_row
@@ -145,6 +148,7 @@ class FittedModel:
             number=number,
             target=target,
             play=play,
+            check=check,
             **options,
         )
 

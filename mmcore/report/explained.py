@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from mmcore.attribution.trust import Trust
 from mmcore.files import read_json
 from mmcore.report.contents import Contents
 from mmcore.report.wording import MISSING, listed, number, percent
@@ -43,6 +44,7 @@ def _of_explainer(folder: Path, contents: Contents) -> dict[str, Any] | None:
         "total": len(read),
         "names": names,
         "table": share_table(everything, names),
+        "trust": _trust(everything),
         "by_class": any(isinstance(one.get("target"), str) for one in everything),
     }
 
@@ -85,6 +87,22 @@ def _mean_share(explanations: Sequence[Mapping[str, Any]], name: str) -> dict[st
 def _modalities(contents: Contents, explanations: Sequence[Mapping[str, Any]]) -> list[str]:
     there = list(dict.fromkeys(str(name) for one in explanations for name in one["shares"]))
     return [name for name in contents.modalities if name in there] + [n for n in there if n not in contents.modalities]
+
+
+def _trust(explanations: Sequence[Mapping[str, Any]]) -> str:
+    """What checks of the explanations say on average; nothing where none were made."""
+    held = [Trust.from_dict(one["trust"]) for one in explanations if one.get("trust")]
+    if not held:
+        return ""
+    mean = Trust.mean(held)
+    areas, same = {name: number(area) for name, area in mean.areas.items()}, mean.rank_correlation
+    ranked = "" if same is None else f" and ranks the parts with a correlation of {number(same)} to these"
+    shares = listed([f"{name} {percent(share, 0)}" for name, share in mean.shuffled_shares.items()])
+    return (
+        f"Checked on {len(held)} rows. Strongest parts first, the output has an area of {areas['insertion']} as they "
+        f"join and of {areas['deletion']} as they leave, against {areas['random']} in random order. A model with "
+        f"shuffled weights gives shares of {shares}{ranked}: 1 would say that nothing learned is in them."
+    )
 
 
 def _row(path: Path, found: Mapping[str, Any], names: Sequence[str], contents: Contents) -> dict[str, Any]:

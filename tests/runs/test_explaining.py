@@ -169,3 +169,28 @@ def test_the_command_explains_pairs_by_class_into_a_folder(run, tmp_path, capsys
     code, said = call("--explainer", "modality_shapley", "--ids", "i3x")
     assert code == 2
     assert "Did you mean 'i3'" in said.err
+
+
+def test_explanations_are_checked_when_asked_for_and_once(run, capsys, monkeypatch):
+    from mmcore.cli.main import main
+
+    asked = {"rows": 3, "permutations": 2}
+    assert explain_run(run, "mm_shap", **asked).trust is None
+    checked = explain_run(run, "mm_shap", check=True, **asked)
+    assert set(checked.trust.areas) == {"insertion", "deletion", "random"}
+    monkeypatch.setattr("mmcore.experiment.explained_rows.explain_row", None)  # nothing is explained a second time
+    again = explain_run(run, "mm_shap", check=True, **asked)
+    assert again.trust == checked.trust
+    assert explain_run(run, "mm_shap", **asked).trust == checked.trust
+    monkeypatch.setattr("sys.argv", ["mmcore", "explain", str(run), "--explainer", "{name: mm_shap, permutations: 2}",
+                                     "--rows", "3", "--check", "--quiet"])  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "in random order" in capsys.readouterr().out
+    assert "Checked on 3 rows" in (run / "report.html").read_text()
+
+
+def test_a_measure_has_no_rows_to_check(run):
+    with pytest.raises(mmcore.OptionError, match="explains no rows"):
+        explain_run(run, "intershap", check=True)

@@ -85,7 +85,7 @@ def test_a_missing_modality_has_no_part_and_is_named():
     why = explained(toy_row(("picture", "title"), missing=("picture",)))
     assert (why.modalities, why.missing, why.asked) == (("title",), ("picture",), ("picture", "title"))
     assert why.shares == {"title": 1.0}
-    assert why.notes == ("Only one modality plays, so its share is 1 whatever the model does.",)
+    assert why.notes[0] == "Only one modality plays, so its share is 1 whatever the model does."
 
 
 def test_where_no_player_changes_anything_there_are_no_shares():
