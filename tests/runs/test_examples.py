@@ -17,7 +17,6 @@ SMALLER = {
     "late_fusion": ["dataset.rows=90"],
     "one_modality": ["dataset.rows=90"],
     "openmoji": ["dataset.rows=90", "explain.rows=2", "explain.explainer.permutations=2"],
-    "synthetic": ["dataset.rows=90"],
     "own_table": [f"dataset.path={EXAMPLES / 'items.csv'}"],
 }
 WITH_THEIR_PLUGINS = {

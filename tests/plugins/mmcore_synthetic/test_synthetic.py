@@ -1,5 +1,7 @@
 """Synthetic structures: what can be reached is known in closed form, and what is drawn follows it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,3 +80,13 @@ def test_equal_seeds_give_equal_rows_and_others_do_not():
 def test_a_mixture_of_nothing_is_refused():
     with pytest.raises(mmcore.OptionError, match="a mixture of nothing"):
         build(SyntheticOptions(structure="mixture", mixture={"unique": 0, "redundant": 0, "xor": 0}))
+
+
+def test_the_example_runs(tmp_path):
+    path = Path(__file__).parents[3] / "examples" / "synthetic.yaml"
+    overrides = ["dataset.rows=90", "training.epochs=2", "training.unimodal_baselines=false", "explain.rows=1"]
+    mmcore.Experiment.load(path, overrides=overrides).run(tmp_path / "run")
+    model = mmcore.load(tmp_path / "run")
+    row = build(SyntheticOptions(rows=20)).rows[0]
+    assert set(model.predict([row, {"first": {"first_1": 0.5}}])["prediction"]) <= {"yes", "no"}
+    assert "No classifier is right more often" in (tmp_path / "run" / "report.html").read_text("utf-8")
